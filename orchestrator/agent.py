@@ -1,0 +1,264 @@
+"""Agent + subtask -> request -> parsed answer.
+
+An agent answers in one of two ways. With a prompt in its `agent.md`, the model is asked once and its output is
+constrained to the agent's output schema. With an `answer.py` beside it, its `answer(inputs, call)` decides:
+
+    async def answer(inputs: dict[str, Any], call: Call) -> Answer: ...
+
+`Call` is all that such a function may use: the one session that the route chose, and nothing else. An optional
+`checks.py` holds functions `check_<name>(inputs, output) -> str | None`, where a string says what is wrong.
+Choosing the model, retrying and escalating are the controller's work, not done here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jsonschema
+import numpy as np
+from jinja2.sandbox import SandboxedEnvironment
+from numpy.typing import NDArray
+
+from orchestrator.errors import ContentError, InvalidInput, ModelError, Truncated
+from orchestrator.runtimes.base import Embedder, Generator, Language, LanguageDetector, OnText, Session
+from orchestrator.tools import load_module
+from orchestrator.types import AgentSpec, Answer, Check, GenerateRequest, Generation, Json, Message, Usage
+from orchestrator.workspace import Entry
+
+AnswerFunction = Callable[[dict[str, Any], "Call"], Awaitable[Answer]]
+CheckFunction = Callable[[Mapping[str, Any], Any], str | None]
+
+_TEMPLATES = SandboxedEnvironment(
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+)
+_TEMPLATES.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+
+
+class VectorMemo:
+    """Embeddings of texts that come back call after call (labels, tool descriptions, documents), by model."""
+
+    def __init__(self, limit: int = 50_000) -> None:
+        self._limit = limit
+        self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}
+
+    def missing(self, model: str, texts: Sequence[str]) -> list[str]:
+        return [text for text in dict.fromkeys(texts) if (model, text) not in self._vectors]
+
+    def put(self, model: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        if len(self._vectors) + len(texts) > self._limit:
+            self._vectors.clear()
+        self._vectors.update({(model, text): row for text, row in zip(texts, vectors, strict=True)})
+
+    def get(self, model: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([self._vectors[model, text] for text in texts])
+
+
+class Call:
+    """What an agent may use while it answers one subtask, and what that has used so far."""
+
+    def __init__(
+        self,
+        spec: AgentSpec,
+        session: Session | None,
+        *,
+        memo: VectorMemo | None = None,
+        feedback: tuple[str, str] | None = None,
+        on_text: OnText | None = None,
+        max_tokens: int | None = None,
+    ) -> None:
+        self.spec = spec
+        self.feedback = feedback
+        self.usage = Usage()
+        self._session = session
+        self._memo = memo or VectorMemo()
+        self._on_text = on_text
+        self._max_tokens = min(max_tokens or spec.max_tokens, spec.max_tokens)
+
+    async def generate(
+        self, messages: Sequence[Message], json_schema: Json | None = None, *, max_tokens: int | None = None
+    ) -> Generation:
+        """Ask the model once. `feedback` of an earlier failed attempt is appended to the conversation.
+
+        Raises Truncated when the token budget ended first, ModelError when the model failed.
+        """
+        session = self._need(Generator)
+        request = GenerateRequest(
+            messages=(*messages, *self._feedback_messages()),
+            json_schema=json_schema,
+            max_tokens=min(max_tokens or self._max_tokens, self._max_tokens),
+            logprobs=self.spec.min_confidence is not None and "logprobs" in session.card.capabilities,
+        )
+        reply = await session.generate(request, self._on_text)
+        self.usage += _usage_of(reply)
+        if reply.finish == "length":
+            raise Truncated(f"{session.card.name} used all {request.max_tokens} tokens before it was done.")
+        return reply
+
+    async def generate_json(self, messages: Sequence[Message], json_schema: Json) -> tuple[Any, float | None]:
+        """Ask for JSON that fits the schema: the value, and the model's confidence where it can tell."""
+        reply = await self.generate(messages, json_schema)
+        try:
+            return json.loads(reply.text), confidence_of(reply)
+        except json.JSONDecodeError as error:
+            raise ModelError(f"the answer is not JSON: {error}: {reply.text[:200]!r}") from None
+
+    async def embed(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
+        """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls with the same texts."""
+        session = self._need(Embedder)
+        name = session.card.name
+        wanted = self._memo.missing(name, texts) if keep else list(texts)
+        if not wanted:
+            return self._memo.get(name, texts)
+        made = await session.embed(wanted)
+        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        if not keep:
+            return made.vectors
+        self._memo.put(name, wanted, made.vectors)
+        return self._memo.get(name, texts)
+
+    async def detect_language(self, text: str) -> Language:
+        detected = (await self._need(LanguageDetector).detect([text]))[0]
+        self.usage += Usage(calls=1)
+        return detected
+
+    def _need(self, protocol: type[Any]) -> Any:
+        if not isinstance(self._session, protocol):
+            have = self._session.card.name if self._session else "no model"
+            hint = f"Add the capability under `needs:` in agents/{self.spec.name}/agent.md."
+            raise InvalidInput(
+                f"agent {self.spec.name!r} wants a {protocol.__name__} but got {have}.", hint=hint
+            )
+        return self._session
+
+    def _feedback_messages(self) -> tuple[Message, ...]:
+        if self.feedback is None:
+            return ()
+        answer, reason = self.feedback
+        return (
+            Message(role="assistant", content=answer),
+            Message(role="user", content=f"That answer was refused: {reason}. Answer again, and mend that."),
+        )
+
+
+class Agent:
+    """A specialist that was loaded from its folder."""
+
+    def __init__(self, spec: AgentSpec, answer: AnswerFunction, checks: Mapping[str, CheckFunction]) -> None:
+        self.spec = spec
+        self._answer = answer
+        self._checks = checks
+
+    async def answer(self, inputs: Json, call: Call) -> Answer:
+        return await self._answer(inputs, call)
+
+    def validate_input(self, inputs: Json) -> None:
+        """Raises InvalidInput with the field and what is allowed."""
+        if problem := schema_problem(self.spec.input, inputs):
+            hint = f"`lilliput agents show {self.spec.name}` lists its inputs."
+            raise InvalidInput(f"Input of agent {self.spec.name!r}: {problem}.", hint=hint)
+
+    def check(self, inputs: Json, answer: Answer) -> tuple[Check, ...]:
+        """The output schema first; the agent's own checks only on an output that fits it."""
+        problem = schema_problem(self.output_schema(inputs), answer.output)
+        schema = Check(name="schema", passed=problem is None, reason=problem)
+        if problem or answer.abstained:
+            return (schema,)
+        return (schema, *(_run_check(name, check, inputs, answer) for name, check in self._checks.items()))
+
+    def output_schema(self, inputs: Json) -> Json:
+        return output_schema(self.spec, inputs)
+
+
+def load_agent(entry: Entry) -> Agent:
+    """Build the agent from its folder. Raises ContentError when its Python does not fit."""
+    answer_file, check_file = entry.folder / "answer.py", entry.folder / "checks.py"
+    answer = _answer_function(answer_file) if answer_file.is_file() else _answer_from_prompt
+    checks = _check_functions(check_file) if check_file.is_file() else {}
+    return Agent(entry.spec, answer, checks)
+
+
+def output_schema(spec: AgentSpec, inputs: Mapping[str, Any]) -> Json:
+    """The schema that this call's output must fit: the agent's own, or the one in the named input."""
+    schema: Json = inputs[spec.output_from] if spec.output_from else (spec.output or {})
+    return schema
+
+
+def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
+    """Render the prompt of an agent. Raises InvalidInput when the template uses an input that is not there."""
+    try:
+        texts = [(role, getattr(spec, role)) for role in ("system", "user")]
+        optional = dict.fromkeys(spec.input.get("properties", {}))
+        values = {**optional, **inputs}
+        return [
+            Message(role=role, content=_TEMPLATES.from_string(text).render(values))
+            for role, text in texts
+            if text
+        ]
+    except jinja2.TemplateError as error:
+        raise InvalidInput(f"The prompt of agent {spec.name!r} cannot be filled in: {error}.") from error
+
+
+def confidence_of(reply: Generation) -> float | None:
+    """Geometric mean of the probabilities of the answer's tokens, in [0, 1]; None where they are not known."""
+    if not reply.logprobs:
+        return None
+    return math.exp(sum(reply.logprobs) / len(reply.logprobs))
+
+
+def schema_problem(schema: Json, value: Any) -> str | None:
+    """The first violation, as a sentence, or None."""
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    if error is None:
+        return None
+    where = ".".join(str(part) for part in error.absolute_path)
+    return f"{where}: {error.message}" if where else str(error.message)
+
+
+async def _answer_from_prompt(inputs: dict[str, Any], call: Call) -> Answer:
+    messages = messages_of(call.spec, inputs)
+    value, confidence = await call.generate_json(messages, output_schema(call.spec, inputs))
+    return Answer(output=value, confidence=confidence)
+
+
+def _answer_function(file: Path) -> AnswerFunction:
+    function = getattr(load_module(file), "answer", None)
+    if not inspect.iscoroutinefunction(function):
+        raise ContentError("needs `async def answer(inputs, call)`", file=file, line=1)
+    return function
+
+
+def _check_functions(file: Path) -> dict[str, CheckFunction]:
+    module = load_module(file)
+    found = {
+        name.removeprefix("check_"): value
+        for name, value in vars(module).items()
+        if name.startswith("check_") and callable(value)
+    }
+    if not found:
+        raise ContentError("no function here is called check_<name>", file=file, line=1)
+    return found
+
+
+def _run_check(name: str, check: CheckFunction, inputs: Json, answer: Answer) -> Check:
+    try:
+        reason = check(inputs, answer.output)
+    except Exception as error:
+        reason = f"the check itself failed: {type(error).__name__}: {error}"
+    return Check(name=name, passed=reason is None, reason=reason)
+
+
+def _usage_of(reply: Generation) -> Usage:
+    return Usage(
+        calls=1,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        cached_tokens=reply.cached_tokens,
+        ttft_s=reply.ttft_s,
+        duration_s=reply.duration_s,
+    )
