@@ -1,12 +1,12 @@
 """Agent + subtask -> request -> parsed answer.
 
-An agent answers in one of two ways. With a prompt in its `agent.md`, the model is asked once and its output is
-constrained to the agent's output schema. With an `answer.py` beside it, its `answer(inputs, call)` decides:
+An agent answers in one of two ways. With a prompt in its `agent.md`, the model is asked once and its
+output is constrained to the agent's output schema. With an `answer.py` beside it, that file decides:
 
     async def answer(inputs: dict[str, Any], call: Call) -> Answer: ...
 
-`Call` is all that such a function may use: the one session that the route chose, and nothing else. An optional
-`checks.py` holds functions `check_<name>(inputs, output) -> str | None`, where a string says what is wrong.
+`Call` is all that such a function may use: the one session that the route chose, and nothing else. An
+optional `checks.py` holds functions `check_<name>(inputs, output) -> str | None`; a string says what is wrong.
 Choosing the model, retrying and escalating are the controller's work, not done here.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 import jinja2
 import jsonschema
 import numpy as np
+import referencing
 from jinja2.sandbox import SandboxedEnvironment
 from numpy.typing import NDArray
 
@@ -87,7 +88,7 @@ class Call:
 
         Raises Truncated when the token budget ended first, ModelError when the model failed.
         """
-        session = self._need(Generator)
+        session: Generator = self._need(Generator)
         request = GenerateRequest(
             messages=(*messages, *self._feedback_messages()),
             json_schema=json_schema,
@@ -109,8 +110,8 @@ class Call:
             raise ModelError(f"the answer is not JSON: {error}: {reply.text[:200]!r}") from None
 
     async def embed(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
-        """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls with the same texts."""
-        session = self._need(Embedder)
+        """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls."""
+        session: Embedder = self._need(Embedder)
         name = session.card.name
         wanted = self._memo.missing(name, texts) if keep else list(texts)
         if not wanted:
@@ -123,9 +124,10 @@ class Call:
         return self._memo.get(name, texts)
 
     async def detect_language(self, text: str) -> Language:
-        detected = (await self._need(LanguageDetector).detect([text]))[0]
+        session: LanguageDetector = self._need(LanguageDetector)
+        detected = await session.detect([text])
         self.usage += Usage(calls=1)
-        return detected
+        return detected[0]
 
     def _need(self, protocol: type[Any]) -> Any:
         if not isinstance(self._session, protocol):
@@ -190,7 +192,7 @@ def output_schema(spec: AgentSpec, inputs: Mapping[str, Any]) -> Json:
 
 
 def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
-    """Render the prompt of an agent. Raises InvalidInput when the template uses an input that is not there."""
+    """Render the prompt of an agent. Raises InvalidInput when it uses an input that is not there."""
     try:
         texts = [(role, getattr(spec, role)) for role in ("system", "user")]
         optional = dict.fromkeys(spec.input.get("properties", {}))
@@ -205,7 +207,7 @@ def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
 
 
 def confidence_of(reply: Generation) -> float | None:
-    """Geometric mean of the probabilities of the answer's tokens, in [0, 1]; None where they are not known."""
+    """Geometric mean of the answer tokens' probabilities, in [0, 1]; None where they are not known."""
     if not reply.logprobs:
         return None
     return math.exp(sum(reply.logprobs) / len(reply.logprobs))
@@ -213,7 +215,9 @@ def confidence_of(reply: Generation) -> float | None:
 
 def schema_problem(schema: Json, value: Any) -> str | None:
     """The first violation, as a sentence, or None."""
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    # An empty registry: a `$ref` to an address must never be fetched.
+    validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if error is None:
         return None
     where = ".".join(str(part) for part in error.absolute_path)
