@@ -6,7 +6,7 @@ output is constrained to the agent's output schema. With an `answer.py` beside i
     async def answer(inputs: dict[str, Any], call: Call) -> Answer: ...
 
 `Call` is all that such a function may use: the one session that the route chose, and nothing else. An
-optional `checks.py` holds functions `check_<name>(inputs, output) -> str | None`; a string says what is wrong.
+optional `checks.py` holds functions `check_<name>(inputs, output) -> str | None`; a string says what fails.
 Choosing the model, retrying and escalating are the controller's work, not done here.
 """
 
@@ -72,8 +72,10 @@ class Call:
         feedback: tuple[str, str] | None = None,
         on_text: OnText | None = None,
         max_tokens: int | None = None,
+        roots: tuple[Path, ...] = (),
     ) -> None:
         self.spec = spec
+        self.roots = roots
         self.feedback = feedback
         self.usage = Usage()
         self._session = session
@@ -128,6 +130,15 @@ class Call:
         detected = await session.detect([text])
         self.usage += Usage(calls=1)
         return detected[0]
+
+    def find_folder(self, name: str) -> Path:
+        """A folder named by an input: absolute, or relative to a workspace (the user's own comes first)."""
+        places = [root / name for root in reversed(self.roots)] if self.roots else [Path(name)]
+        found = next((place for place in places if place.is_dir()), None)
+        if found is None:
+            looked = ", ".join(str(place) for place in places)
+            raise InvalidInput(f"Folder {name!r} is not there.", hint=f"Looked for {looked}.")
+        return found
 
     def _need(self, protocol: type[Any]) -> Any:
         if not isinstance(self._session, protocol):
