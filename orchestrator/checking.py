@@ -1,0 +1,50 @@
+"""Accept, retry or escalate an answer.
+
+A failed check is retried once with the same model, told what was wrong (greedy decoding would repeat itself
+otherwise); then the next model of the ladder is tried. An answer that was cut off goes up at once, since
+the same model would be cut off again. Which checks there are is the agent's business; see `agent.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.errors import LilliputError, Truncated
+from orchestrator.types import AgentSpec, Answer, Check, Decision
+
+
+def decide(
+    spec: AgentSpec, answer: Answer, checks: Sequence[Check], *, attempt: int, has_next: bool
+) -> Decision:
+    """What to do with an answer. `attempt` counts from 1 for the current model."""
+    all_checks = (*checks, *_confidence(spec, answer))
+    failed = [check for check in all_checks if not check.passed]
+    if not failed:
+        reason = answer.reason or f"{len(all_checks)} of {len(all_checks)} checks hold"
+        return Decision(action="accept", reason=reason, checks=all_checks)
+    reason = "; ".join(f"{check.name}: {check.reason}" for check in failed)
+    only_unsure = all(check.name == "confidence" for check in failed)
+    may_retry = attempt <= spec.retries and not only_unsure and bool(spec.needs)
+    return _otherwise(reason, all_checks, may_retry=may_retry, has_next=has_next)
+
+
+def decide_on_error(spec: AgentSpec, error: LilliputError, *, attempt: int, has_next: bool) -> Decision:
+    """What to do after the model itself failed."""
+    may_retry = attempt <= spec.retries and not isinstance(error, Truncated)
+    name = "complete" if isinstance(error, Truncated) else "answered"
+    check = Check(name=name, passed=False, reason=str(error))
+    return _otherwise(str(error), (check,), may_retry=may_retry, has_next=has_next)
+
+
+def _confidence(spec: AgentSpec, answer: Answer) -> tuple[Check, ...]:
+    if spec.min_confidence is None or answer.confidence is None or answer.abstained:
+        return ()
+    enough = answer.confidence >= spec.min_confidence
+    reason = None if enough else f"{answer.confidence:.2f} is below {spec.min_confidence:.2f}"
+    return (Check(name="confidence", passed=enough, reason=reason),)
+
+
+def _otherwise(reason: str, checks: tuple[Check, ...], *, may_retry: bool, has_next: bool) -> Decision:
+    if may_retry:
+        return Decision(action="retry", reason=reason, checks=checks)
+    return Decision(action="escalate" if has_next else "fail", reason=reason, checks=checks)

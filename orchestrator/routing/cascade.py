@@ -1,0 +1,25 @@
+"""`cascade`: the smallest first; a failed check moves to the next; the reference model comes last.
+
+The idea is FrugalGPT's (Chen et al., arXiv 2305.05176): most answers of the cheap model are good, and a check
+that can tell costs less than always asking the large one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.routing.policy import Ordered, by_size, size_of
+from orchestrator.types import ModelCard
+
+
+def order(candidates: Sequence[ModelCard], argument: str) -> Ordered:
+    crew = by_size([card for card in candidates if card.role == "crew"])
+    ladder = [*crew, *by_size([card for card in candidates if card.role == "reference"])]
+    first, *rest = ladder
+    then = (
+        f", then {' > '.join(card.name for card in rest)} if its checks fail"
+        if rest
+        else "; there is no other"
+    )
+    reason = f"smallest of {len(candidates)} capable ({size_of(first)}){then}"
+    return Ordered(ladder=tuple(card.name for card in ladder), reason=reason)
