@@ -96,14 +96,18 @@ class RemoteEndpoint(Record):
 
 
 class ModelCard(Record):
-    """One usable model: where it comes from, what it needs, what it can do, and what was measured."""
+    """One usable model: where it comes from, what it needs, what it can do, and what was measured.
+
+    `role`: `crew` does the work, `reference` is the larger one it is judged against, and a `twin` is the
+    same model at another precision, used only when it is asked for by name.
+    """
 
     name: Name
     description: str
     licence: str
     origin: str
     runtime: RuntimeName
-    role: Literal["crew", "reference"] = "crew"
+    role: Literal["crew", "reference", "twin"] = "crew"
     capabilities: frozenset[Capability]
     languages: tuple[str, ...] = ()
     parameters: int | None = None

@@ -29,11 +29,13 @@ def local_cost(energy_j: float, machine: Machine) -> float | None:
 
 
 def remote_cost(usage: Usage, remote: RemoteEndpoint) -> float | None:
-    prices = (remote.usd_per_million_input_tokens, remote.usd_per_million_output_tokens)
-    tokens = (usage.prompt_tokens, usage.completion_tokens)
-    if any(value is None for value in (*prices, *tokens)):
-        return None
-    return sum(price * count for price, count in zip(prices, tokens, strict=True)) / 1e6  # type: ignore[operator]
+    """Tokens times the card's prices, in US dollars; None where any of the four is not known."""
+    paid = (
+        (remote.usd_per_million_input_tokens, usage.prompt_tokens),
+        (remote.usd_per_million_output_tokens, usage.completion_tokens),
+    )
+    costs = [price * tokens / 1e6 for price, tokens in paid if price is not None and tokens is not None]
+    return sum(costs) if len(costs) == len(paid) else None
 
 
 def idle_energy_j(duration_s: float, machine: Machine) -> float:

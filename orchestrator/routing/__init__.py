@@ -36,13 +36,11 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
     """Filter, then order. Raises ModelUnavailable, listing every rejection, when nothing is left."""
     name, _, argument = policy.partition(":")
     if not need.capabilities:
-        return Route(
-            policy=policy, model=None, reason=f"{need.agent} is answered by exact code; no model is needed"
-        )
+        return Route(policy=policy, model=None, reason="exact code answers this; no model is needed")
     rejected: list[Rejected] = []
     candidates: list[ModelCard] = []
     for card in sorted(cards, key=lambda card: card.name):
-        reason = rejections(card, need, here)
+        reason = rejections(card, need, here) or _only_by_name(card, name)
         if reason:
             rejected.append(Rejected(model=card.name, reason=reason))
         else:
@@ -61,8 +59,14 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
     raise ModelUnavailable(_nothing_left(need, policy, rejected))
 
 
+def _only_by_name(card: ModelCard, policy: str) -> str | None:
+    if card.role == "twin" and policy != "fixed":
+        return f"a twin for cross-checks, used only as fixed:{card.name}"
+    return None
+
+
 def _nothing_left(need: Need, policy: str, rejected: list[Rejected]) -> str:
     # The nearest misses say most: a model that could do it but is not installed comes before one that cannot.
     near_first = sorted(rejected, key=lambda item: "cannot" in item.reason)
-    reasons = "; ".join(f"{item.model}: {item.reason}" for item in near_first)
-    return f"No model may answer {need.agent!r} under policy {policy!r}. {reasons or 'There are no model cards'}."
+    reasons = "; ".join(f"{item.model}: {item.reason}" for item in near_first) or "there are no model cards"
+    return f"No model may answer {need.agent!r} under policy {policy!r}: {reasons}."

@@ -13,9 +13,9 @@ from orchestrator.types import ModelCard
 
 
 def order(candidates: Sequence[ModelCard], argument: str) -> Ordered:
-    crew = by_size([card for card in candidates if card.role == "crew"])
-    ladder = [*crew, *by_size([card for card in candidates if card.role == "reference"])]
-    first, *rest = ladder
+    references = [card for card in candidates if card.role == "reference"]
+    crew = [card for card in candidates if card.role != "reference"]
+    first, *rest = ladder = [*by_size(crew), *by_size(references)]
     then = (
         f", then {' > '.join(card.name for card in rest)} if its checks fail"
         if rest
