@@ -1,0 +1,195 @@
+"""Model cards, and what a call to a model takes and gives."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from orchestrator.types.base import Capability, Device, Json, Name, Precision, Record, RuntimeName, Source
+
+_PART = re.compile(r"^(pypi:[A-Za-z0-9._-]+==[^/]+/.+|hf:[^/@]+/[^/@]+@[^/]+/.+|file:.+)$")
+
+
+class Measurement(Record):
+    """One figure about a model, with its unit, where it came from and on which machine."""
+
+    metric: str
+    value: float
+    unit: str
+    source: Source
+    machine: str | None = None
+    n: int | None = None
+    note: str | None = None
+
+
+class ModelFile(Record):
+    """One file of a model before conversion, assembled from parts in order and verified by sha256.
+
+    A part is `pypi:NAME==VERSION/path/inside/the/wheel`, `hf:owner/repo@revision/path` or
+    `file:/absolute/path` (`file:relative` starts at the card's folder).
+    """
+
+    name: str
+    parts: tuple[str, ...] = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(gt=0)
+
+    @field_validator("name")
+    @classmethod
+    def _stay_inside_the_model_folder(cls, value: str) -> str:
+        if value.startswith("/") or "\\" in value or ".." in value.split("/"):
+            raise ValueError(f"{value!r} must be a relative path without '..'")
+        return value
+
+    @field_validator("parts")
+    @classmethod
+    def _known_source(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if not _PART.match(part):
+                raise ValueError(
+                    f"{part!r} is no source; "
+                    "write pypi:NAME==VERSION/path, hf:owner/repo@revision/path or file:path"
+                )
+        return value
+
+
+class Conversion(Record):
+    """How published weights become what a runtime loads. `recipe: none` uses the files as they are."""
+
+    recipe: Literal["none", "gguf-to-genai", "hf-to-genai", "encoder-to-onnx"] = "none"
+    precision: Precision = "native"
+    options: dict[str, str | int | bool] = {}
+    peak_memory_bytes: int | None = None
+    disk_bytes: int | None = None
+
+
+class RemoteEndpoint(Record):
+    """An OpenAI-compatible server. The key is read from the environment, never from a file."""
+
+    base_url: str
+    model: str
+    api_key_env: str | None = None
+    usd_per_million_input_tokens: float | None = None
+    usd_per_million_output_tokens: float | None = None
+    timeout_s: float = 120.0
+
+
+class ModelCard(Record):
+    """One usable model: where it comes from, what it needs, what it can do, and what was measured.
+
+    `role`: `crew` does the work, `reference` is the larger one it is judged against, and a `twin` is the
+    same model at another precision, used only when it is asked for by name.
+    """
+
+    name: Name
+    description: str
+    licence: str
+    origin: str
+    runtime: RuntimeName
+    role: Literal["crew", "reference", "twin"] = "crew"
+    capabilities: frozenset[Capability]
+    languages: tuple[str, ...] = ()
+    parameters: int | None = None
+    context_tokens: int | None = None
+    memory_bytes: int | None = None
+    precision: Precision = "native"
+    device: Device = "auto"
+    files: tuple[ModelFile, ...] = ()
+    conversion: Conversion = Conversion()
+    remote: RemoteEndpoint | None = None
+    options: dict[str, str | int | float | bool] = {}
+    measured: tuple[Measurement, ...] = ()
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.runtime == "remote" and self.remote is None:
+            raise ValueError("a remote model needs `remote:` with base_url and model")
+        if self.runtime in ("encoder", "genai", "torch", "fasttext") and not self.files:
+            raise ValueError(f"a {self.runtime} model needs `files:` with at least one source")
+        return self
+
+    @property
+    def download_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+class Message(Record):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class GenerateRequest(Record):
+    """One generation. Greedy unless `temperature` > 0. `json_schema` constrains the output to that schema."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    json_schema: Json | None = None
+    max_tokens: int = Field(default=256, gt=0)
+    stop: tuple[str, ...] = ()
+    temperature: float = Field(default=0.0, ge=0.0)
+    seed: int = 0
+    logprobs: bool = False
+
+
+class Generation(Record):
+    """What came back. `finish`: 'stop' is complete; 'length' ran out of tokens; 'cancelled' was stopped.
+
+    `logprobs` are natural-log probabilities of the chosen tokens, one each, under the unmasked model
+    distribution; None when they were not asked for or the runtime cannot tell.
+    """
+
+    text: str
+    finish: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None = None
+    ttft_s: float | None = None
+    duration_s: float
+    logprobs: tuple[float, ...] | None = None
+
+
+class Usage(Record):
+    """What a call, a step or a run used. Adding keeps None only where both sides do not know."""
+
+    calls: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    duration_s: float | None = None
+    ttft_s: float | None = None
+    load_s: float | None = None
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    energy_source: Source | None = None
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        if self.energy_source and other.energy_source and self.energy_source != other.energy_source:
+            raise ValueError(f"cannot add {self.energy_source} to {other.energy_source} joules")
+        both = {name: _plus(getattr(self, name), getattr(other, name)) for name in _ADDITIVE}
+        return Usage(
+            calls=self.calls + other.calls,
+            ttft_s=self.ttft_s if self.ttft_s is not None else other.ttft_s,
+            energy_source=self.energy_source or other.energy_source,
+            **both,
+        )
+
+
+_ADDITIVE = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "duration_s",
+    "load_s",
+    "cpu_s",
+    "energy_j",
+    "cost_usd",
+)
+
+
+def _plus(left: float | None, right: float | None) -> Any:
+    if left is None or right is None:
+        return left if right is None else right
+    return left + right
