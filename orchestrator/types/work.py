@@ -62,6 +62,7 @@ class Subtask(Record):
     inputs: Json = Field(default={}, alias="with")
     when: str | None = None
     after: tuple[str, ...] = ()
+    optional: bool = False
 
     model_config = ConfigDict(populate_by_name=True)
 

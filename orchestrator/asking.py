@@ -1,0 +1,209 @@
+"""Ask an agent: route, then climb the ladder of models until an answer passes its checks.
+
+for model in the ladder:
+    ask it, check the answer
+    accept -> done;  retry -> tell it what was wrong and ask again;  escalate -> the next model
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+from orchestrator import checking, routing
+from orchestrator.agent import Agent, Call, VectorMemo, load_agent
+from orchestrator.errors import LilliputError, ModelError
+from orchestrator.meter import Meter, priced
+from orchestrator.records import utc_now
+from orchestrator.run import Outcome, Run
+from orchestrator.runtimes.pool import Lease, ModelPool
+from orchestrator.settings import Settings
+from orchestrator.store import ModelStore
+from orchestrator.types import Answer, Check, Decision, Json, Route, Routed, Step, Usage
+from orchestrator.workspace import Machine, Workspace
+
+ExtraCheck = Callable[[Any], str | None]
+
+
+class _Place(NamedTuple):
+    """One call: for which subtask and agent, to which model, and where on the ladder that stands."""
+
+    subtask: str
+    agent: Agent
+    inputs: Json
+    route: Route
+    model: str | None
+    attempt: int
+    has_next: bool
+    extra: ExtraCheck | None
+
+
+class _Reply(NamedTuple):
+    """What came of a call: an answer or an error, and what it used."""
+
+    answer: Answer | None
+    error: LilliputError | None
+    usage: Usage
+
+
+class Asker:
+    """Gets an answer from a specialist. Shared by all runs of a controller."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        store: ModelStore,
+        pool: ModelPool,
+        meter: Meter,
+        machine: Machine,
+    ) -> None:
+        self._workspace = workspace
+        self._settings = settings
+        self._store = store
+        self._pool = pool
+        self._meter = meter
+        self._machine = machine
+        self._memo = VectorMemo()
+        self._agents: dict[str, Agent] = {}
+
+    def agent(self, name: str) -> Agent:
+        """The agent, loaded from its folder once. Raises UnknownName or ContentError."""
+        if name not in self._agents:
+            self._workspace.agent(name)
+            self._agents[name] = load_agent(self._workspace.agents[name])
+        return self._agents[name]
+
+    async def ask(
+        self,
+        run: Run,
+        subtask: str,
+        name: str,
+        inputs: Json,
+        *,
+        policy: str | None = None,
+        extra: ExtraCheck | None = None,
+    ) -> Outcome:
+        """Answer a subtask. `extra` is one more check, which must hold before an answer is accepted."""
+        agent, started = self.agent(name), utc_now()
+        try:
+            agent.validate_input(inputs)
+            route = self._route(run, agent, inputs, policy or run.task.route)
+        except LilliputError as error:
+            failed = run.step(subtask, started, "failed", agent=name, inputs=inputs, error=str(error))
+            await run.journal.add_step(failed)
+            return Outcome("failed")
+        await run.journal.emit(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
+        ladder = route.ladder or (None,)
+        for rung, model in enumerate(ladder, start=1):
+            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra)
+            step = await self._ask_one(run, place)
+            if step.status == "completed":
+                return Outcome("completed", step.output)
+        return Outcome("failed")
+
+    async def _ask_one(self, run: Run, place: _Place) -> Step:
+        """Ask one model, and again with what was wrong for as long as the checks say `retry`."""
+        feedback: tuple[str, str] | None = None
+        for attempt in itertools.count(1):
+            step = await self._attempt(run, place._replace(attempt=attempt), feedback)
+            if step.decision is None or step.decision.action != "retry":
+                return step
+            feedback = (json.dumps(step.output, ensure_ascii=False), step.decision.reason)
+        raise AssertionError("itertools.count does not end")
+
+    async def _attempt(self, run: Run, place: _Place, feedback: tuple[str, str] | None) -> Step:
+        """One call, from lease to recorded step."""
+        run.spending.check()
+        started = utc_now()
+        reply = await self._call(run, place, feedback)
+        run.spending.add(reply.usage)
+        decision = _decide(place, reply)
+        accepted = decision.action == "accept"
+        step = run.step(
+            place.subtask,
+            started,
+            "completed" if accepted else "failed",
+            attempt=place.attempt,
+            agent=place.agent.spec.name,
+            model=place.model,
+            route=place.route,
+            decision=decision,
+            inputs=place.inputs,
+            output=reply.answer.output if reply.answer else None,
+            error=None if accepted else decision.reason,
+            confidence=reply.answer.confidence if reply.answer else None,
+            usage=reply.usage,
+        )
+        return await run.journal.add_step(step)
+
+    async def _call(self, run: Run, place: _Place, feedback: tuple[str, str] | None) -> _Reply:
+        """Whatever goes wrong in here is the model's or the agent's error, and is returned, not raised."""
+        spec, model = place.agent.spec, place.model
+        answer: Answer | None = None
+        error: LilliputError | None = None
+        async with self._pool.use(model) if model else nullcontext() as lease:
+            call = Call(
+                spec,
+                lease.session if lease else None,
+                memo=self._memo,
+                feedback=feedback,
+                on_text=lambda text: run.journal.progress(place.subtask, model or "", text),
+                max_tokens=run.spending.tokens_left,
+                roots=self._workspace.roots,
+            )
+            with self._meter.span() as span:
+                try:
+                    answer = await place.agent.answer(place.inputs, call)
+                except LilliputError as problem:
+                    error = problem
+                except Exception as bug:
+                    error = ModelError(f"agent {spec.name!r} failed: {type(bug).__name__}: {bug}")
+        times = {"duration_s": span.wall_s, "load_s": _load_s(lease)}
+        remote = self._workspace.card(model).remote if model else None
+        usage = priced(call.usage.model_copy(update=times), span.cpu_s, self._machine, remote)
+        return _Reply(answer, error, usage)
+
+    def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
+        cards, spec = self._workspace.cards, agent.spec
+        language = inputs.get("language")
+        generates = "generate" in spec.needs
+        need = routing.Need(
+            agent=spec.name,
+            capabilities=spec.needs,
+            prompt_tokens=_estimated_tokens(agent, inputs) if generates else 0,
+            max_tokens=spec.max_tokens if generates else 0,
+            language=language if isinstance(language, str) else None,
+            models=spec.models,
+        )
+        here = routing.Surroundings(
+            installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
+            memory_budget_bytes=self._settings.memory_budget_bytes,
+            spendable_usd=run.spending.usd_left,
+        )
+        return routing.route(policy, need, cards.values(), here)
+
+
+def _decide(place: _Place, reply: _Reply) -> Decision:
+    spec, attempt, has_next = place.agent.spec, place.attempt, place.has_next
+    if reply.answer is None:
+        error = reply.error or ModelError("there was no answer")
+        return checking.decide_on_error(spec, error, attempt=attempt, has_next=has_next)
+    checks = place.agent.check(place.inputs, reply.answer)
+    if place.extra and all(check.passed for check in checks):
+        reason = place.extra(reply.answer.output)
+        checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
+    return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next)
+
+
+def _load_s(lease: Lease | None) -> float | None:
+    return lease.load_s if lease else None
+
+
+def _estimated_tokens(agent: Agent, inputs: Json) -> int:
+    """About three characters a token: on the safe side for English and Dutch; the runtime counts exactly."""
+    prompt = f"{agent.spec.system or ''}{agent.spec.user or ''}"
+    return (len(prompt) + len(json.dumps(inputs, ensure_ascii=False))) // 3

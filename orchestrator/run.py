@@ -1,0 +1,61 @@
+"""One run in progress: what belongs to it, how a subtask ends, and how the whole of it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from orchestrator import planning
+from orchestrator.budget import Spending
+from orchestrator.journal import Journal
+from orchestrator.records import utc_now
+from orchestrator.types import ApprovalAsked, Plan, Status, Step, StepStatus, Task, Usage
+
+Approver = Callable[[ApprovalAsked], Awaitable[bool]]
+
+
+class Outcome(NamedTuple):
+    """How a subtask ended. A skipped one leaves null behind; a failed one stops what depends on it."""
+
+    status: StepStatus
+    output: Any = None
+
+
+class Run(NamedTuple):
+    """What belongs to one run. `scope` is what `${...}` references see: the task and the outputs so far."""
+
+    task: Task
+    journal: Journal
+    spending: Spending
+    approve: Approver | None
+    scope: dict[str, Any]
+
+    def step(self, subtask: str, started: str, status: StepStatus, **fields: Any) -> Step:
+        """A step that ends now. The journal gives it its number."""
+        times = {"started_at": started, "finished_at": utc_now()}
+        return Step(run_id=self.journal.run_id, index=0, subtask=subtask, status=status, **times, **fields)
+
+
+def ending(plan: Plan, outcomes: Mapping[str, Outcome], steps: list[Step]) -> tuple[Status, str | None]:
+    """The status of the whole run, and why it failed if it did."""
+    statuses = {outcome.status for outcome in outcomes.values()}
+    if "failed" in statuses:
+        errors = {step.subtask: step.error for step in steps if step.status == "failed"}
+        failed = [step.id for step in plan.subtasks if outcomes[step.id].status == "failed"]
+        return "failed", "; ".join(f"{name}: {errors[name]}" for name in failed if name in errors)
+    return ("input-required", None) if "waiting" in statuses else ("completed", None)
+
+
+def final_answer(plan: Plan, scope: Mapping[str, Any]) -> Any:
+    if plan.answer is None:
+        return scope.get(plan.subtasks[-1].id)
+    return planning.resolve(plan.answer, scope)
+
+
+def usage_by_model(steps: list[Step]) -> dict[str, Usage]:
+    """`code` stands for tools and for agents that no model answers."""
+    by_model: dict[str, Usage] = {}
+    for step in steps:
+        name = step.model or "code"
+        by_model[name] = by_model.get(name, Usage()) + step.usage
+    return by_model

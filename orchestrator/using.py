@@ -1,0 +1,74 @@
+"""Use a tool: validate, ask a person first when it writes, call within its time limit, record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from orchestrator.errors import ToolError
+from orchestrator.meter import Meter, priced
+from orchestrator.records import utc_now
+from orchestrator.run import Outcome, Run
+from orchestrator.tools import Tool, Toolbox, ToolContext
+from orchestrator.types import ApprovalAsked, ApprovalGiven, Json, StepStatus, Usage
+from orchestrator.workspace import Machine
+
+
+class ToolUser:
+    """Calls tools for runs. Shared by all runs of a controller."""
+
+    def __init__(
+        self, toolbox: Toolbox, meter: Meter, machine: Machine, state_dir: Path, roots: tuple[Path, ...]
+    ) -> None:
+        self._toolbox = toolbox
+        self._meter = meter
+        self._machine = machine
+        self._state_dir = state_dir
+        self._roots = roots
+
+    async def use(self, run: Run, subtask: str, name: str, inputs: Json) -> Outcome:
+        """Call a tool; a write only after somebody said yes to exactly these arguments."""
+        run.spending.check()
+        tool, started = self._toolbox.get(name), utc_now()
+        usage, output, error = Usage(), None, None
+        try:
+            tool.validate(inputs)
+            status = await self._permission(run, subtask, tool, inputs)
+            if status == "completed":
+                # Bracketed without the wait for an approval, which costs nothing but time.
+                with self._meter.span() as span:
+                    output = await tool.call(inputs, self._context(run, subtask, tool, inputs))
+                usage = priced(Usage(duration_s=span.wall_s), span.cpu_s, self._machine)
+        except ToolError as problem:
+            status, error = "failed", str(problem)
+        run.spending.add(usage)
+        step = run.step(
+            subtask, started, status, tool=name, inputs=inputs, output=output, error=error, usage=usage
+        )
+        await run.journal.add_step(step)
+        return Outcome(status, output)
+
+    async def _permission(self, run: Run, subtask: str, tool: Tool, inputs: Json) -> StepStatus:
+        if tool.spec.effect == "read":
+            return "completed"
+        asked = ApprovalAsked(
+            run_id=run.journal.run_id, subtask=subtask, tool=tool.spec.name, arguments=inputs
+        )
+        await run.journal.emit(asked)
+        if run.approve is None:
+            return "waiting"
+        approved = await run.approve(asked)
+        given = ApprovalGiven(run_id=asked.run_id, subtask=subtask, approved=approved, by="approver")
+        await run.journal.emit(given)
+        return "completed" if approved else "denied"
+
+    def _context(self, run: Run, subtask: str, tool: Tool, inputs: Json) -> ToolContext:
+        call = [run.journal.run_id, subtask, tool.spec.name, inputs]
+        key = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
+        return ToolContext(
+            state_dir=self._state_dir,
+            content_roots=self._roots,
+            run_id=run.journal.run_id,
+            idempotency_key=key[:32],
+        )
