@@ -1,0 +1,128 @@
+"""Berkeley Function Calling Leaderboard: its cases, its tools as JSON schema, its own scoring.
+
+Three single-turn categories are known here: `simple_python` (one function, one call), `multiple` (choose
+one of several) and `irrelevance` (no function fits: the right answer is no call). Scores come from the
+leaderboard's checker, unchanged; only the decoding of an answer into a call is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator.bench.official import OfficialChecker, load_official_checker
+from orchestrator.errors import InvalidInput
+from orchestrator.kit.toolschema import parameters_of
+from orchestrator.types import Json, Record
+
+Category = Literal["simple_python", "multiple", "irrelevance"]
+
+
+class BfclCase(Record):
+    """One question. `functions` and `ground_truth` are kept as the leaderboard writes them."""
+
+    id: str
+    category: Category
+    text: str
+    functions: tuple[Json, ...]
+    ground_truth: tuple[Json, ...] = ()
+
+    @property
+    def tools(self) -> list[Json]:
+        """The functions as tools for an agent: name, description, parameters (a JSON schema)."""
+        return [
+            {
+                "name": function["name"],
+                "description": function["description"],
+                "parameters": parameters_of(function),
+            }
+            for function in self.functions
+        ]
+
+
+class Call(Record):
+    """A predicted call."""
+
+    name: str
+    arguments: Json
+
+
+class Score(Record):
+    """The checker's word on one case. `kind` is its error class, without any text of the data set."""
+
+    valid: bool
+    error: str | None = None
+    kind: str | None = None
+
+
+def read_cases(files: Mapping[str, Path], category: Category) -> list[BfclCase]:
+    """All cases of a category in the order of the file. `files`: the data set's files by name."""
+    answers = {}
+    if category != "irrelevance":
+        answers = {row["id"]: row["ground_truth"] for row in _rows(files[f"possible_answer/{category}.json"])}
+    return [_case(row, category, answers.get(row["id"], ())) for row in _rows(files[f"{category}.json"])]
+
+
+class Scorer:
+    """Scores calls with the leaderboard's checker."""
+
+    def __init__(self, checker: OfficialChecker) -> None:
+        self._check = checker
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, Path]) -> Scorer:
+        return cls(load_official_checker(files))
+
+    def score_call(self, case: BfclCase, predicted: Call | None) -> Score:
+        """Score one answer; None means that no call was made."""
+        if case.category == "irrelevance":
+            return _score_irrelevance(predicted)
+        calls = [] if predicted is None else [{predicted.name: predicted.arguments}]
+        try:
+            result = self._check(case.functions, calls, case.ground_truth, case.category)
+        except (TypeError, KeyError, AttributeError, ValueError, IndexError) as error:
+            # The checker is not total: an odd nesting makes it raise, which is certainly no right answer.
+            return Score(valid=False, error=f"{type(error).__name__}: {error}", kind="checker_raised")
+        if result["valid"]:
+            return Score(valid=True)
+        return Score(valid=False, error="; ".join(map(str, result["error"])), kind=result["error_type"])
+
+
+def call_of(answer: Any) -> Call | None:
+    """The call in the answer of an agent or workflow; None where it abstained.
+
+    Raises InvalidInput for an answer that is neither: a wrong wiring must not pass as an abstention.
+    """
+    if answer is None:
+        return None
+    if not isinstance(answer, Mapping) or "name" not in answer:
+        raise InvalidInput(f"Expected {{name, arguments}} or null as the answer, got {str(answer)[:200]!r}.")
+    name, arguments = answer["name"], answer.get("arguments")
+    if name is None:
+        return None
+    return Call(name=str(name), arguments=arguments if isinstance(arguments, dict) else {})
+
+
+def _score_irrelevance(predicted: Call | None) -> Score:
+    if predicted is None:
+        return Score(valid=True)
+    error = f"{predicted.name!r} was called where no function fits."
+    return Score(valid=False, error=error, kind="irrelevance_error:decoder_success")
+
+
+def _case(row: Json, category: Category, ground_truth: Any) -> BfclCase:
+    (turn,) = row["question"]
+    (message,) = turn
+    return BfclCase(
+        id=row["id"],
+        category=category,
+        text=message["content"],
+        functions=tuple(row["function"]),
+        ground_truth=tuple(ground_truth),
+    )
+
+
+def _rows(file: Path) -> list[Json]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]

@@ -1,0 +1,76 @@
+"""What a benchmark declares: a data set, how many cases of which categories, and the arms to compare.
+
+Cases are drawn by hashing `seed/id` and taking the smallest. That is random with respect to what a case
+contains, the same on every machine and Python, and nested: asking for more keeps the ones already drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.errors import UnknownName
+from orchestrator.types import Budget, Json, Name, Record, Task
+from orchestrator.yamlfile import read_yaml
+
+
+class Family(Record):
+    """Cases of one category of the data set; n = None takes all of them."""
+
+    category: Name
+    n: int | None = Field(default=None, gt=0)
+
+
+class Arm(Record):
+    """One way to answer every case: a workflow or a single agent, under one routing policy."""
+
+    name: Name
+    description: str = ""
+    workflow: str | None = None
+    agent: str | None = None
+    route: str
+    budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _one_of_workflow_and_agent(self) -> Self:
+        if (self.workflow is None) == (self.agent is None):
+            raise ValueError(f"arm {self.name!r} needs exactly one of `workflow` and `agent`")
+        return self
+
+    def task(self, inputs: Json) -> Task:
+        return Task(
+            input=inputs, workflow=self.workflow, agent=self.agent, route=self.route, budget=self.budget
+        )
+
+
+class Benchmark(Record):
+    """The same cases through several arms. The first arm is compared with the second."""
+
+    name: Name
+    description: str
+    dataset: Name
+    seed: int
+    families: tuple[Family, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...] = Field(min_length=1)
+
+
+def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
+    """The benchmark of that name; a later root wins. Raises UnknownName or ContentError."""
+    pattern = "benchmarks/*/benchmark.yaml"
+    found = {file.parent.name: file for root in roots for file in sorted(root.glob(pattern))}
+    if name not in found:
+        raise UnknownName("benchmark", name, found)
+    yaml = read_yaml(found[name])
+    spec = yaml.validate(Benchmark)
+    if spec.name != name:
+        raise yaml.error(f"`name: {spec.name}` must equal the name of its folder, {name!r}", ("name",))
+    return spec
+
+
+def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
+    """`n` of the ids (all for None), in the order of their hash with the seed."""
+    return sorted(ids, key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).digest())[:n]

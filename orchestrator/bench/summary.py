@@ -1,0 +1,188 @@
+"""From outcomes to figures: one summary per arm, one paired comparison, and what may be concluded from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from orchestrator.bench.arms import Outcome
+from orchestrator.bench.statistics import (
+    Interval,
+    Pairs,
+    cases_needed,
+    count_pairs,
+    paired_difference,
+    percentile,
+    sign_test,
+    wilson,
+)
+from orchestrator.types import Record, Source, Usage
+
+SIGNIFICANT = 0.05
+MARGIN = 0.05
+
+
+class FamilyCount(Record):
+    """Solved of n in one category."""
+
+    category: str
+    solved: int
+    n: int
+
+
+class ArmSummary(Record):
+    """What one arm did over all cases. Latency is without loading, which is in `load_s`."""
+
+    arm: str
+    n: int
+    solved: int
+    interval: Interval
+    families: tuple[FamilyCount, ...]
+    failed_runs: int
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    load_s: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    calls_by_model: dict[str, int]
+    energy_j: float | None
+    energy_source: Source | None
+    idle_energy_j: float | None
+
+    @property
+    def success(self) -> float | None:
+        return self.solved / self.n if self.n else None
+
+
+class Comparison(Record):
+    """Two arms on the same cases. Differences are first minus second."""
+
+    first: str
+    second: str
+    pairs: Pairs
+    difference: float
+    interval: Interval
+    p_value: float
+    faster_first: int
+    faster_second: int
+    faster_p_value: float
+
+
+def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
+    own = [outcome for outcome in outcomes if outcome.arm == arm]
+    usage = sum((outcome.usage for outcome in own), Usage())
+    latencies = [outcome.latency_s for outcome in own]
+    solved = sum(outcome.solved for outcome in own)
+    return ArmSummary(
+        arm=arm,
+        n=len(own),
+        solved=solved,
+        interval=wilson(solved, len(own)),
+        families=_families(own),
+        failed_runs=sum(outcome.status != "completed" for outcome in own),
+        latency_p50_s=percentile(latencies, 0.5),
+        latency_p95_s=percentile(latencies, 0.95),
+        load_s=sum(outcome.load_s for outcome in own),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        calls_by_model=_calls(own),
+        energy_j=usage.energy_j,
+        energy_source=usage.energy_source,
+        idle_energy_j=_sum_known([outcome.idle_energy_j for outcome in own]),
+    )
+
+
+def compare(first: str, second: str, outcomes: Sequence[Outcome]) -> Comparison:
+    """Pair the two arms case by case. Both must have answered the same cases."""
+    left = sorted((o for o in outcomes if o.arm == first), key=lambda o: o.case_id)
+    right = sorted((o for o in outcomes if o.arm == second), key=lambda o: o.case_id)
+    if not left or [o.case_id for o in left] != [o.case_id for o in right]:
+        raise ValueError(f"arms {first!r} and {second!r} did not answer the same cases")
+    pairs = count_pairs([o.solved for o in left], [o.solved for o in right])
+    faster = sum(a.latency_s < b.latency_s for a, b in zip(left, right, strict=True))
+    slower = sum(a.latency_s > b.latency_s for a, b in zip(left, right, strict=True))
+    return Comparison(
+        first=first,
+        second=second,
+        pairs=pairs,
+        difference=(pairs.first - pairs.second) / pairs.n,
+        interval=paired_difference(pairs),
+        p_value=sign_test(pairs.only_first, pairs.only_second),
+        faster_first=faster,
+        faster_second=slower,
+        faster_p_value=sign_test(faster, slower),
+    )
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One sentence: what these cases allow to conclude, and what they do not. Every figure is computed."""
+    c, pairs = comparison, comparison.pairs
+    found = (
+        f"On these {pairs.n} cases the {c.first} solved {pairs.first} and the {c.second} {pairs.second} "
+        f"({_points(c.difference)} points, 95 % interval {_points(c.interval.low)} to "
+        f"{_points(c.interval.high)}; exact McNemar p = {_p(c.p_value)} from {pairs.discordant} cases that "
+        f"only one of them solved)"
+    )
+    return f"{found}: {_allowed(c)}, but {_not_allowed(c)}."
+
+
+def _allowed(c: Comparison) -> str:
+    claims = []
+    if c.p_value < SIGNIFICANT:
+        better = c.first if c.difference > 0 else c.second
+        claims.append(f"the {better} solves more of such cases")
+    if c.faster_p_value < SIGNIFICANT:
+        quicker, won = (
+            (c.first, c.faster_first) if c.faster_first > c.faster_second else (c.second, c.faster_second)
+        )
+        claims.append(
+            f"the {quicker} is faster on this machine (in {won} of {c.pairs.n}, sign test p = "
+            f"{_p(c.faster_p_value)})"
+        )
+    return (
+        f"they show that {' and that '.join(claims)}" if claims else "they show no difference between the two"
+    )
+
+
+def _not_allowed(c: Comparison) -> str:
+    width = f"an interval {100 * c.interval.width:.0f} points wide"
+    if c.interval.low >= -MARGIN:
+        return f"{width} does not say by how much, nor anything about other work"
+    worst, needed = -100 * c.interval.low, cases_needed(c.pairs, MARGIN)
+    return (
+        f"{width} still allows the {c.first} to be {worst:.0f} points worse, and to show that it is at most "
+        f"{100 * MARGIN:.0f} points worse would take about {needed:,} such cases"
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.0f}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 0.001 else "under 0.001"
+
+
+def _families(outcomes: Sequence[Outcome]) -> tuple[FamilyCount, ...]:
+    names = dict.fromkeys(outcome.category for outcome in outcomes)
+    return tuple(
+        FamilyCount(
+            category=name,
+            solved=sum(o.solved for o in outcomes if o.category == name),
+            n=sum(o.category == name for o in outcomes),
+        )
+        for name in names
+    )
+
+
+def _calls(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    calls: Counter[str] = Counter()
+    for outcome in outcomes:
+        calls.update({model: usage.calls for model, usage in outcome.usage_by_model.items()})
+    return dict(sorted(calls.items()))
+
+
+def _sum_known(values: Sequence[float | None]) -> float | None:
+    """None as soon as one is not known: a sum over some of the cases would look like one over all."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

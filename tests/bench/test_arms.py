@@ -1,0 +1,95 @@
+"""Cases go through arms interleaved; what counts as solved; what is timed."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.bench.arms import Outcome, run_interleaved
+from orchestrator.bench.bfcl import BfclCase
+from orchestrator.bench.spec import Arm
+from orchestrator.errors import ModelUnavailable
+from orchestrator.types import RunResult, Task
+from tests.bench.helpers import RIGHT, SCORER, WRONG, FakeRunner, make_case, make_result, ticking
+
+CREW = Arm(name="crew", workflow="tool-use", route="cascade")
+REFERENCE = Arm(name="reference", agent="use-tool", route="fixed:large")
+
+
+async def run(
+    runner: FakeRunner, cases: list[BfclCase], *readings_s: float
+) -> tuple[list[Outcome], list[tuple[int, int, str]]]:
+    heard: list[tuple[int, int, str]] = []
+    outcomes = await run_interleaved(
+        runner,
+        [CREW, REFERENCE],
+        cases,
+        SCORER,
+        lambda done, total, outcome: heard.append((done, total, outcome.arm)),
+        **({"clock": ticking(*readings_s)} if readings_s else {}),  # type: ignore[arg-type]
+    )
+    return outcomes, heard
+
+
+@pytest.mark.anyio
+async def test_arms_alternate_and_progress_counts_up() -> None:
+    runner = FakeRunner(lambda task: make_result(RIGHT))
+    outcomes, heard = await run(runner, [make_case(n) for n in range(3)])
+    assert [outcome.arm for outcome in outcomes] == [
+        "crew",
+        "reference",
+        "reference",
+        "crew",
+        "crew",
+        "reference",
+    ]
+    assert heard[0] == (1, 6, "crew")
+    assert heard[-1] == (6, 6, "reference")
+    assert [task.workflow or task.agent for task in runner.tasks[:2]] == ["tool-use", "use-tool"]
+    assert {task.input["text"] for task in runner.tasks[:2]} == {"question 0"}
+    assert runner.tasks[0].input["tools"] == runner.tasks[1].input["tools"]
+
+
+@pytest.mark.anyio
+async def test_right_wrong_and_abstained_are_scored() -> None:
+    def answer(task: Task) -> RunResult:
+        return make_result(RIGHT if task.workflow else WRONG)
+
+    outcomes, _ = await run(FakeRunner(answer), [make_case(1), make_case(2, "irrelevance")])
+    assert [(o.arm, o.category, o.solved) for o in outcomes] == [
+        ("crew", "multiple", True),
+        ("reference", "multiple", False),
+        ("reference", "irrelevance", False),
+        ("crew", "irrelevance", False),
+    ]
+    abstained, _ = await run(FakeRunner(lambda task: make_result(None)), [make_case(3, "irrelevance")])
+    assert all(outcome.solved for outcome in abstained)
+
+
+@pytest.mark.anyio
+async def test_a_failed_run_solves_nothing_even_where_no_call_is_right() -> None:
+    runner = FakeRunner(lambda task: make_result(None, status="failed"))
+    outcomes, _ = await run(runner, [make_case(1, "irrelevance")])
+    assert [(o.solved, o.kind, o.error) for o in outcomes] == [(False, "run_failed", "it broke")] * 2
+
+
+@pytest.mark.anyio
+async def test_an_answer_of_another_shape_is_wrong_not_an_abstention() -> None:
+    outcomes, _ = await run(FakeRunner(lambda task: make_result("no")), [make_case(1, "irrelevance")])
+    assert {(o.solved, o.kind) for o in outcomes} == {(False, "no_call_format")}
+
+
+@pytest.mark.anyio
+async def test_latency_leaves_loading_out() -> None:
+    runner = FakeRunner(lambda task: make_result(RIGHT, load_s=1.5 if task.workflow else None))
+    outcomes, _ = await run(runner, [make_case(1)], 10.0, 14.0, 20.0, 23.0)
+    assert [(o.latency_s, o.load_s) for o in outcomes] == [(2.5, 1.5), (3.0, 0.0)]
+    assert outcomes[0].usage_by_model["small"].prompt_tokens == 100
+
+
+@pytest.mark.anyio
+async def test_an_error_of_ours_is_not_swallowed() -> None:
+    def refuse(task: Task) -> RunResult:
+        raise ModelUnavailable("nothing is installed")
+
+    with pytest.raises(ModelUnavailable):
+        await run(FakeRunner(refuse), [make_case(1)])
