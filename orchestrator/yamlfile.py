@@ -42,7 +42,8 @@ class YamlFile:
         try:
             return model.model_validate(self.data if data is None else data)
         except ValidationError as error:
-            first = error.errors()[0]
+            # A misspelt field is also a missing one; the misspelling is what the user can see.
+            first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
             raise self.error(_explain(model, first), first["loc"]) from None
 
 
@@ -96,8 +97,8 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "missing":
         return f"`{where}` is missing"
     if error["type"] == "extra_forbidden":
-        allowed = ", ".join(sorted(field.alias or name for name, field in model.model_fields.items()))
-        return f"`{where}` is not a known field; there is: {allowed}"
+        known = ", ".join(sorted(field.alias or name for name, field in model.model_fields.items()))
+        return f"`{where}` is not a known field" + (f"; there is: {known}" if len(error["loc"]) == 1 else "")
     message = str(error["msg"]).removeprefix("Value error, ")
     given = "" if isinstance(error["input"], dict | list) else f" (got {error['input']!r})"
     return f"`{where}`: {message}{given}"

@@ -1,0 +1,141 @@
+"""Records: what was acknowledged survives, and a run can be read again without anything else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from orchestrator.errors import UnknownName, UserError
+from orchestrator.records import Records
+from orchestrator.types import (
+    Plan,
+    Planned,
+    Rejected,
+    Route,
+    RunDone,
+    RunResult,
+    Step,
+    StepDone,
+    Subtask,
+    Task,
+    Usage,
+)
+
+NOW = "2026-11-22T06:45:12.000+00:00"
+TASK = Task(agent="echo", input={"text": "hello  there"})
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    return Records(tmp_path / "state" / "runs.sqlite", clock=lambda: NOW)
+
+
+def step(run_id: str, index: int) -> Step:
+    route = Route(
+        policy="cascade", model="tiny", reason="smallest", rejected=(Rejected(model="x", reason="absent"),)
+    )
+    return Step(
+        run_id=run_id, index=index, subtask="a", agent="echo", model="tiny", status="completed",
+        route=route, output={"text": "é"}, started_at=NOW, finished_at=NOW,
+    )  # fmt: skip
+
+
+def finished(records: Records) -> str:
+    run_id = records.start(TASK).run_id
+    plan = Plan(subtasks=(Subtask(id="a", agent="echo"),))
+    records.append(Planned(run_id=run_id, plan=plan), 1)
+    records.append(StepDone(run_id=run_id, step=step(run_id, 0)), 2)
+    result = RunResult(run_id=run_id, status="completed", answer={"text": "é"}, usage=Usage(duration_s=1.5))
+    records.append(RunDone(run_id=run_id, result=result), 3)
+    return run_id
+
+
+def test_a_run_is_read_back_whole(records: Records) -> None:
+    run_id = finished(records)
+    read = Records(records.path).run(run_id)
+    assert read.task == TASK
+    assert read.steps == (step(run_id, 0),)
+    assert [event.kind for event in read.events] == ["run_started", "planned", "step_done", "run_done"]
+    assert read.result is not None
+    assert read.result.answer == {"text": "é"}
+    assert read.summary.title == "echo: hello there"
+    assert (read.summary.status, read.summary.steps, read.summary.duration_s) == ("completed", 1, 1.5)
+
+
+def test_newest_first_and_last(records: Records) -> None:
+    ids = [finished(records) for _ in range(3)]
+    assert {run.id for run in records.runs()} == set(ids)
+    assert len(records.runs(limit=2)) == 2
+    assert records.run("last").summary.id == records.runs()[0].id
+
+
+def test_unique_beginnings(records: Records) -> None:
+    first, second = finished(records), finished(records)
+    assert records.run(first).summary.id == first
+    assert records.run(second[:-1]).summary.id == second
+    with pytest.raises(UserError, match="Several runs begin with"):
+        records.run(first[:8])
+    with pytest.raises(UnknownName, match="lilliput runs list"):
+        records.run("1999")
+    with pytest.raises(UnknownName):
+        records.run("%")
+
+
+def test_this_process_is_working_and_a_dead_one_is_interrupted(records: Records) -> None:
+    run_id = records.start(TASK).run_id
+    assert records.run(run_id).summary.status == "working"
+    with sa.create_engine(f"sqlite:///{records.path}").begin() as connection:
+        connection.execute(sa.text("UPDATE runs SET process_started = process_started - 100"))
+    assert records.run(run_id).summary.status == "interrupted"
+
+
+def test_the_file_of_another_version_is_left_alone(records: Records) -> None:
+    with sa.create_engine(f"sqlite:///{records.path}").begin() as connection:
+        connection.exec_driver_sql("PRAGMA user_version = 99")
+    with pytest.raises(UserError, match="has schema 99"):
+        Records(records.path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.core.test_records import TASK, step
+from orchestrator.records import Records
+from orchestrator.types import StepDone
+records = Records(Path(sys.argv[1]))
+run_id = records.start(TASK).run_id
+for index in range(100_000):
+    records.append(StepDone(run_id=run_id, step=step(run_id, index)), index + 1)
+    print(run_id, index, flush=True)
+"""
+
+
+def test_acknowledged_steps_survive_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    for attempt in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert writer.stdout is not None
+        run_id = writer.stdout.readline().split()[0]
+        time.sleep(0.02 + 0.03 * attempt)
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged = 1 + len(writer.stdout.read().splitlines())
+        writer.wait()
+        writer.stdout.close()
+        read = Records(path).run(run_id)
+        assert read.summary.status == "interrupted"
+        # The last line may have been cut off by the kill after the write was acknowledged to the writer.
+        assert acknowledged <= len(read.steps) <= acknowledged + 1
+        assert [item.index for item in read.steps] == list(range(len(read.steps)))
+        assert len(read.events) == len(read.steps) + 1

@@ -1,0 +1,141 @@
+"""Every removal has its reason, and each policy orders as it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator import routing
+from orchestrator.errors import ModelUnavailable, UnknownName
+from orchestrator.routing import Need, Surroundings
+from orchestrator.types import ModelCard, RemoteEndpoint, Route
+
+GENERATE = frozenset({"generate", "json-schema"})
+HERE = Surroundings(
+    installed=frozenset({"tiny", "small", "large", "twin"}), memory_budget_bytes=8_000_000_000
+)
+
+
+def card(name: str, parameters: int | None = 1, **fields: Any) -> ModelCard:
+    values: dict[str, Any] = {
+        "description": "",
+        "licence": "none",
+        "origin": "here",
+        "runtime": "scripted",
+        "capabilities": GENERATE,
+        "parameters": parameters,
+    }
+    return ModelCard.model_validate({"name": name, **values, **fields})
+
+
+TINY, SMALL = card("tiny", 100), card("small", 500)
+LARGE = card("large", 1500, role="reference")
+CREW = [LARGE, SMALL, TINY]
+
+
+def decide(policy: str, cards: list[ModelCard], here: Surroundings = HERE, **need: Any) -> Route:
+    return routing.route(policy, Need(agent="a", **{"capabilities": GENERATE, **need}), cards, here)
+
+
+def why(route: Route) -> dict[str, str]:
+    return {item.model: item.reason for item in route.rejected}
+
+
+class TestPolicies:
+    def test_cascade_goes_up_by_size_and_ends_at_the_reference(self) -> None:
+        route = decide("cascade", [*CREW, card("huge", 9000)])
+        assert route.ladder == ("tiny", "small", "huge", "large")
+        assert route.model == "tiny"
+        assert "then small > huge > large" in route.reason
+
+    def test_smallest_capable_puts_the_others_aside(self) -> None:
+        route = decide("smallest-capable", CREW)
+        assert route.ladder == ("tiny",)
+        assert why(route) == {
+            "small": "larger than tiny (0M parameters)",
+            "large": "larger than tiny (0M parameters)",
+        }
+
+    def test_fixed_takes_only_the_named_one(self) -> None:
+        route = decide("fixed:small", CREW)
+        assert route.ladder == ("small",)
+        assert set(why(route)) == {"tiny", "large"}
+
+    def test_unknown_size_counts_as_largest(self) -> None:
+        assert decide("cascade", [card("unknown", None), SMALL]).ladder == ("small", "unknown")
+
+    def test_a_twin_is_used_only_by_name(self) -> None:
+        twin = card("twin", 100, role="twin")
+        assert "twin" in why(decide("cascade", [SMALL, twin]))
+        assert decide("fixed:twin", [SMALL, twin]).model == "twin"
+
+    def test_exact_code_needs_no_model(self) -> None:
+        route = decide("cascade", CREW, capabilities=frozenset())
+        assert (route.model, route.ladder) == (None, ())
+
+    @pytest.mark.parametrize("policy", ["casade", "fixed", "fixed:tinny", ""])
+    def test_a_policy_that_does_not_exist(self, policy: str) -> None:
+        with pytest.raises(UnknownName):
+            routing.check_policy(policy, {item.name: item for item in CREW})
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("fields", "need", "reason"),
+        [
+            ({"capabilities": {"embed"}}, {}, "cannot generate, json-schema"),
+            ({}, {"models": ("small",)}, "agent a lists only small"),
+            ({"languages": ["en"]}, {"language": "nl"}, "does not claim the language 'nl'"),
+            (
+                {"context_tokens": 100},
+                {"prompt_tokens": 90, "max_tokens": 20},
+                "context of 100 tokens is too short",
+            ),
+            ({"memory_bytes": 9_000_000_000}, {}, "needs 9.0 GB of memory, the budget is 8.0 GB"),
+            ({"device": "cuda"}, {}, "needs CUDA"),
+            (
+                {
+                    "runtime": "genai",
+                    "name": "absent",
+                    "files": [{"name": "m", "parts": ["file:m"], "sha256": "0" * 64, "size_bytes": 1}],
+                },
+                {},
+                "not installed (lilliput models pull absent)",
+            ),
+        ],
+    )
+    def test_each_gives_its_reason(self, fields: dict[str, Any], need: dict[str, Any], reason: str) -> None:
+        out = card(**{"name": "out", **fields})
+        route = decide("cascade", [out, SMALL], **need)
+        assert route.ladder == ("small",)
+        assert reason in why(route)[out.name]
+
+    def test_just_within_the_limits_stays(self) -> None:
+        edge = card("edge", context_tokens=110, memory_bytes=8_000_000_000, languages=["nl"])
+        assert decide("cascade", [edge], prompt_tokens=90, max_tokens=20, language="nl").model == "edge"
+
+    def test_nothing_left_lists_every_reason(self) -> None:
+        with pytest.raises(ModelUnavailable, match=r"tiny: cannot embed.*|small: cannot embed"):
+            decide("cascade", [TINY, SMALL], capabilities=frozenset({"embed"}))
+
+    @pytest.mark.parametrize(
+        ("prices", "left", "fits"),
+        [
+            ((1.0, 2.0), 1.0, True),
+            ((1.0, 2.0), 0.0001, False),
+            ((None, 2.0), 1.0, False),
+            ((None, None), None, True),
+        ],
+    )
+    def test_money(self, prices: tuple[float | None, float | None], left: float | None, fits: bool) -> None:
+        remote = RemoteEndpoint(
+            base_url="http://127.0.0.1",
+            model="m",
+            usd_per_million_input_tokens=prices[0],
+            usd_per_million_output_tokens=prices[1],
+        )
+        paid = card("paid", 1, runtime="remote", remote=remote)
+        here = HERE.model_copy(update={"spendable_usd": left})
+        route = decide("cascade", [paid, SMALL], here, prompt_tokens=100, max_tokens=100)
+        assert ("paid" in route.ladder) is fits
