@@ -7,7 +7,8 @@ Only data is read here. Python beside the data is loaded by `tools.py` and `agen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +113,12 @@ class Workspace:
     def machine(self, name: str) -> Machine:
         machine: Machine = _pick("machine", name, self._machines).spec
         return machine
+
+    def limited_to(self, models: Iterable[str]) -> Workspace:
+        """The same workspace with only these models, so that nothing depends on what else is installed."""
+        limited = copy.copy(self)
+        limited._cards = {name: _pick("model", name, self._cards) for name in models}
+        return limited
 
     def insist(self) -> None:
         """Raise the first problem, if there is one, and say how many more there are."""

@@ -55,6 +55,14 @@ def text_and_tools(case: BfclCase) -> Json:
     return {"text": case.text, "tools": case.tools}
 
 
+async def warm_up(
+    runner: Runner, arms: Sequence[Arm], case: BfclCase, *, inputs: Inputs = text_and_tools
+) -> float:
+    """Load models with a case that does not count, through every arm. Returns the seconds of loading."""
+    results = [await runner.run_to_end(arm.task(inputs(case))) for arm in arms]
+    return sum(result.usage.load_s or 0.0 for result in results)
+
+
 async def run_interleaved(
     runner: Runner,
     arms: Sequence[Arm],

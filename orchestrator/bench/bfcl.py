@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from orchestrator.bench.official import OfficialChecker, load_official_checker
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import InvalidInput, UnknownName
 from orchestrator.kit.toolschema import parameters_of
 from orchestrator.types import Json, Record
 
@@ -57,8 +57,13 @@ class Score(Record):
     kind: str | None = None
 
 
-def read_cases(files: Mapping[str, Path], category: Category) -> list[BfclCase]:
-    """All cases of a category in the order of the file. `files`: the data set's files by name."""
+def read_cases(files: Mapping[str, Path], category: str) -> list[BfclCase]:
+    """All cases of a category in the order of the file. `files`: the data set's files by name.
+
+    Raises UnknownName for a category that is not one of `Category`.
+    """
+    if category not in get_args(Category):
+        raise UnknownName("BFCL category", category, get_args(Category))
     answers = {}
     if category != "irrelevance":
         answers = {row["id"]: row["ground_truth"] for row in _rows(files[f"possible_answer/{category}.json"])}
@@ -112,15 +117,17 @@ def _score_irrelevance(predicted: Call | None) -> Score:
     return Score(valid=False, error=error, kind="irrelevance_error:decoder_success")
 
 
-def _case(row: Json, category: Category, ground_truth: Any) -> BfclCase:
+def _case(row: Json, category: str, ground_truth: Any) -> BfclCase:
     (turn,) = row["question"]
     (message,) = turn
-    return BfclCase(
-        id=row["id"],
-        category=category,
-        text=message["content"],
-        functions=tuple(row["function"]),
-        ground_truth=tuple(ground_truth),
+    return BfclCase.model_validate(
+        {
+            "id": row["id"],
+            "category": category,
+            "text": message["content"],
+            "functions": row["function"],
+            "ground_truth": ground_truth,
+        }
     )
 
 

@@ -85,7 +85,7 @@ def open_dataset(card: DatasetCard, settings: Settings, fetch: FetchFiles) -> Da
 def cached_fetch(
     cache_dir: Path, progress: Progress | None = None, environ: Mapping[str, str] | None = None
 ) -> FetchFiles:
-    """Fetch into the cache folder once. Raises StoreError or IntegrityError; neither leaves a half set behind."""
+    """Fetch into the cache folder once. Raises StoreError, and leaves no half set behind."""
 
     def fetch(card: DatasetCard, folder: Path) -> Mapping[str, Path]:
         target = cache_dir / "datasets" / f"{card.name}-{card.data_hash[:16]}"

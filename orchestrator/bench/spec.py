@@ -48,12 +48,17 @@ class Arm(Record):
 
 
 class Benchmark(Record):
-    """The same cases through several arms. The first arm is compared with the second."""
+    """The same cases through several arms. The first arm is compared with the second.
+
+    `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
+    means all.
+    """
 
     name: Name
     description: str
     dataset: Name
     seed: int
+    models: tuple[Name, ...] = ()
     families: tuple[Family, ...] = Field(min_length=1)
     arms: tuple[Arm, ...] = Field(min_length=1)
 

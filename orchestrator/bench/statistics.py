@@ -81,8 +81,8 @@ def sign_test(wins: int, losses: int) -> float:
     With the discordant cells of a paired comparison this is McNemar's exact test.
     """
     n = wins + losses
-    tail = sum(math.comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
-    return min(1.0, 2 * tail)
+    ways = sum(math.comb(n, k) for k in range(min(wins, losses) + 1))
+    return float(min(1.0, ways / 2 ** (n - 1)))
 
 
 def paired_difference(pairs: Pairs, z: float = Z_95) -> Interval:

@@ -139,14 +139,14 @@ def _allowed(c: Comparison) -> str:
             f"the {quicker} is faster on this machine (in {won} of {c.pairs.n}, sign test p = "
             f"{_p(c.faster_p_value)})"
         )
-    return (
-        f"they show that {' and that '.join(claims)}" if claims else "they show no difference between the two"
-    )
+    if not claims:
+        return "they do not show which of the two solves more or is faster"
+    return f"they show that {' and that '.join(claims)}"
 
 
 def _not_allowed(c: Comparison) -> str:
     width = f"an interval {100 * c.interval.width:.0f} points wide"
-    if c.interval.low >= -MARGIN:
+    if c.p_value < SIGNIFICANT or c.interval.low >= -MARGIN:
         return f"{width} does not say by how much, nor anything about other work"
     worst, needed = -100 * c.interval.low, cases_needed(c.pairs, MARGIN)
     return (

@@ -1,0 +1,254 @@
+"""`lilliput demo`: the first real run, and what it does and does not show.
+
+    report = await run_demo(controller, on_progress)      # runs both parts
+    print(renderable(report))                             # rich: one table and one sentence
+    json_file, picture_file = write_report(report, settings.state_dir)
+
+Part (a) runs the service-desk workflow on an English and a Dutch message; `on_progress` hears every event,
+and what it writes goes to a folder that is deleted. Part (b) runs the cases of `benchmarks/bfcl-demo` through its
+arms. Both go through a controller like any other task. Part (b) has one of its own, limited to the models
+that the benchmark names; its runs are in the user's records, so `lilliput runs show` explains each.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
+from orchestrator.bench.bfcl import BfclCase, Scorer, read_cases
+from orchestrator.bench.data import Dataset, FetchFiles, cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.report import full_report, picture
+from orchestrator.bench.spec import Benchmark, draw, read_benchmark
+from orchestrator.bench.summary import ArmSummary, Comparison, compare, conclusion, summarise
+from orchestrator.controller import Controller, open_controller
+from orchestrator.errors import ModelUnavailable
+from orchestrator.records import utc_now
+from orchestrator.types import ApprovalAsked, Event, Json, Record, RunDone, RunResult, Task
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BENCHMARK = "bfcl-demo"
+DESK = "service-desk"
+
+
+# --- what is told while it runs --------------------------------------------------------------------------
+
+
+class DeskStarted(Record):
+    """A message goes to the service desk."""
+
+    kind: Literal["desk_started"] = "desk_started"
+    input: Json
+
+
+class DeskEvent(Record):
+    """What the controller told about that message."""
+
+    kind: Literal["desk_event"] = "desk_event"
+    event: Event
+
+
+class WarmingUp(Record):
+    """Models are being loaded with a case that does not count."""
+
+    kind: Literal["warming_up"] = "warming_up"
+    arms: tuple[str, ...]
+
+
+class CaseDone(Record):
+    """One case went through one arm."""
+
+    kind: Literal["case_done"] = "case_done"
+    done: int
+    total: int
+    outcome: Outcome
+
+
+DemoProgress = DeskStarted | DeskEvent | WarmingUp | CaseDone
+OnProgress = Callable[[DemoProgress], None]
+
+
+# --- what comes out --------------------------------------------------------------------------------------
+
+
+class DeskRun(Record):
+    """One message through the service desk."""
+
+    input: Json
+    result: RunResult
+    duration_s: float
+
+
+class DemoReport(Record):
+    """Everything that the demo found, and what is needed to find it again. Holds no text of the data set."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["demo"] = "demo"
+    made_at: str
+    benchmark: Benchmark
+    dataset: str
+    dataset_licence: str
+    dataset_notes: str
+    data_hash: str
+    models: dict[str, str]
+    machine: str
+    environment: Environment
+    desk: tuple[DeskRun, ...]
+    load_s: float
+    arms: tuple[ArmSummary, ...]
+    comparison: Comparison
+    conclusion: str
+    outcomes: tuple[Outcome, ...]
+
+
+# --- the run ---------------------------------------------------------------------------------------------
+
+
+async def run_demo(
+    controller: Controller,
+    on_progress: OnProgress,
+    *,
+    fetch: FetchFiles | None = None,
+    clock: Clock = time.perf_counter,
+    now: Callable[[], str] = utc_now,
+) -> DemoReport:
+    """Run both parts. Raises ModelUnavailable before anything runs when a model of the demo is absent."""
+    workspace, settings, made_at = controller.workspace, controller.settings, now()
+    benchmark = read_benchmark(workspace.roots, BENCHMARK)
+    models = _model_keys(controller, benchmark.models)
+    card = read_dataset_card(workspace.roots, benchmark.dataset)
+    dataset = open_dataset(card, settings, fetch or cached_fetch(settings.cache_dir))
+    desk = await _serve_desk(controller, on_progress, clock)
+    async with open_controller(workspace.limited_to(benchmark.models), settings) as limited:
+        load_s, outcomes = await _run_cases(limited, benchmark, dataset, on_progress, clock)
+    arms, comparison = _figures(benchmark, outcomes)
+    return DemoReport(
+        made_at=made_at,
+        benchmark=benchmark,
+        dataset=card.name,
+        dataset_licence=card.licence,
+        dataset_notes=card.notes,
+        data_hash=card.data_hash,
+        models=models,
+        machine=settings.machine,
+        environment=describe_environment(workspace.roots[0]),
+        desk=desk,
+        load_s=load_s,
+        arms=arms,
+        comparison=comparison,
+        conclusion=conclusion(comparison),
+        outcomes=tuple(outcomes),
+    )
+
+
+def needed_models(controller: Controller) -> tuple[str, ...]:
+    """The models that must be installed before the demo can run."""
+    return read_benchmark(controller.workspace.roots, BENCHMARK).models
+
+
+def drawn_cases(benchmark: Benchmark, dataset: Dataset) -> tuple[list[BfclCase], BfclCase]:
+    """The cases that count, and one more that does not, for warming up."""
+    cases: list[BfclCase] = []
+    spare: BfclCase | None = None
+    for family in benchmark.families:
+        by_id = {case.id: case for case in read_cases(dataset.files, family.category)}
+        chosen = draw(by_id, family.n, benchmark.seed)
+        cases += [by_id[case] for case in chosen]
+        spare = spare or next((case for name, case in by_id.items() if name not in chosen), None)
+    return cases, spare or cases[0]
+
+
+async def _run_cases(
+    runner: Runner, benchmark: Benchmark, dataset: Dataset, on_progress: OnProgress, clock: Clock
+) -> tuple[float, list[Outcome]]:
+    def told(done: int, total: int, outcome: Outcome) -> None:
+        on_progress(CaseDone(done=done, total=total, outcome=outcome))
+
+    cases, spare = drawn_cases(benchmark, dataset)
+    scorer = Scorer.from_files(dataset.files)
+    on_progress(WarmingUp(arms=tuple(arm.name for arm in benchmark.arms)))
+    load_s = await warm_up(runner, benchmark.arms, spare)
+    return load_s, await run_interleaved(runner, benchmark.arms, cases, scorer, told, clock=clock)
+
+
+def _figures(benchmark: Benchmark, outcomes: Sequence[Outcome]) -> tuple[tuple[ArmSummary, ...], Comparison]:
+    arms = tuple(summarise(arm.name, outcomes) for arm in benchmark.arms)
+    first, second = benchmark.arms[:2]
+    return arms, compare(first.name, second.name, outcomes)
+
+
+async def _serve_desk(controller: Controller, on_progress: OnProgress, clock: Clock) -> tuple[DeskRun, ...]:
+    messages = _one_per_language(controller.workspace.workflow(DESK).examples)
+    with tempfile.TemporaryDirectory(prefix="lilliput-demo-") as folder:
+        settings = controller.settings.model_copy(update={"state_dir": Path(folder)})
+        async with open_controller(controller.workspace, settings) as desk:
+            return tuple([await _serve_one(desk, message, on_progress, clock) for message in messages])
+
+
+async def _serve_one(desk: Controller, message: Json, on_progress: OnProgress, clock: Clock) -> DeskRun:
+    on_progress(DeskStarted(input=message))
+    started_s = clock()
+    async for event in desk.run(Task(workflow=DESK, input=message), approve=_approve):
+        on_progress(DeskEvent(event=event))
+        if isinstance(event, RunDone):
+            result = event.result
+    return DeskRun(input=message, result=result, duration_s=clock() - started_s)
+
+
+async def _approve(asked: ApprovalAsked) -> bool:
+    """The demo may write: its state folder is deleted at the end."""
+    return True
+
+
+def _one_per_language(examples: Sequence[Json]) -> Sequence[Json]:
+    return examples[:2]
+
+
+def _model_keys(controller: Controller, names: Sequence[str]) -> dict[str, str]:
+    """What is installed, by name: the key covers the card's sources and how they were converted."""
+    absent = [name for name in names if controller.store.state(name) != "installed"]
+    if absent:
+        raise ModelUnavailable(
+            f"The demo needs {', '.join(absent)}.", hint=f"Type: lilliput models pull {' '.join(absent)}"
+        )
+    return {name: _key(controller, name) for name in names if controller.workspace.card(name).files}
+
+
+def _key(controller: Controller, name: str) -> str:
+    return controller.store.manifest(name).key
+
+
+# --- the report ------------------------------------------------------------------------------------------
+
+
+def renderable(report: DemoReport) -> RenderableType:
+    """One table, the sentence that says what may be concluded, and notes on the data."""
+    return full_report(_title(report), report.arms, report.comparison, _notes(report))
+
+
+def write_report(report: DemoReport, state_dir: Path) -> tuple[Path, Path]:
+    """Write the record as JSON and the table as SVG under `state_dir/demo/`."""
+    folder = state_dir / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = report.made_at.replace(":", "").replace("+0000", "Z")
+    record, image = folder / f"{stem}.json", folder / f"{stem}.svg"
+    record.write_text(report.model_dump_json(indent=2) + "\n", "utf-8")
+    image.write_text(picture(renderable(report), "lilliput demo"), "utf-8")
+    return record, image
+
+
+def _title(report: DemoReport) -> str:
+    n = report.arms[0].n
+    return f"{n} cases of {report.dataset.upper()}, seed {report.benchmark.seed}, no picking"
+
+
+def _notes(report: DemoReport) -> str:
+    arms: Any = [f"{arm.name}: {arm.description}." for arm in report.benchmark.arms]
+    loading = f"Loading the models took {report.load_s:.1f} s, once, and is in no figure above."
+    return " ".join([*arms, loading, report.dataset_notes])
