@@ -23,6 +23,7 @@ import jinja2
 import jsonschema
 import numpy as np
 import referencing
+import referencing.exceptions
 from jinja2.sandbox import SandboxedEnvironment
 from numpy.typing import NDArray
 
@@ -42,22 +43,26 @@ _TEMPLATES.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
 class VectorMemo:
-    """Embeddings of texts that come back call after call (labels, tool descriptions, documents), by model."""
+    """Embeddings of texts that come back call after call (labels, tool descriptions, documents), by model.
+
+    The least recently used are forgotten first.
+    """
 
     def __init__(self, limit: int = 50_000) -> None:
         self._limit = limit
         self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}
 
-    def missing(self, model: str, texts: Sequence[str]) -> list[str]:
-        return [text for text in dict.fromkeys(texts) if (model, text) not in self._vectors]
+    def known(self, model: str, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        found = {text: self._vectors[model, text] for text in texts if (model, text) in self._vectors}
+        self.put(model, found)
+        return found
 
-    def put(self, model: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        if len(self._vectors) + len(texts) > self._limit:
-            self._vectors.clear()
-        self._vectors.update({(model, text): row for text, row in zip(texts, vectors, strict=True)})
-
-    def get(self, model: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.stack([self._vectors[model, text] for text in texts])
+    def put(self, model: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        for text, vector in vectors.items():
+            self._vectors.pop((model, text), None)  # so that it goes to the end, as the newest
+            self._vectors[model, text] = vector
+        for oldest in list(self._vectors)[: max(0, len(self._vectors) - self._limit)]:
+            del self._vectors[oldest]
 
 
 class Call:
@@ -115,15 +120,15 @@ class Call:
         """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls."""
         session: Embedder = self._need(Embedder)
         name = session.card.name
-        wanted = self._memo.missing(name, texts) if keep else list(texts)
-        if not wanted:
-            return self._memo.get(name, texts)
-        made = await session.embed(wanted)
-        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
-        if not keep:
-            return made.vectors
-        self._memo.put(name, wanted, made.vectors)
-        return self._memo.get(name, texts)
+        vectors = self._memo.known(name, texts) if keep else {}
+        missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+        if missing:
+            made = await session.embed(missing)
+            self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+            vectors.update(zip(missing, made.vectors, strict=True))
+        if keep:
+            self._memo.put(name, vectors)
+        return np.stack([vectors[text] for text in texts])
 
     async def detect_language(self, text: str) -> Language:
         session: LanguageDetector = self._need(LanguageDetector)
@@ -225,10 +230,13 @@ def confidence_of(reply: Generation) -> float | None:
 
 
 def schema_problem(schema: Json, value: Any) -> str | None:
-    """The first violation, as a sentence, or None."""
+    """The first violation, as a sentence, or None. A schema that cannot be applied is a violation too."""
     # An empty registry: a `$ref` to an address must never be fetched.
     validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    try:
+        error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except referencing.exceptions.Unresolvable as unresolved:
+        return f"the schema refers to {unresolved.ref!r}, which is not in it"
     if error is None:
         return None
     where = ".".join(str(part) for part in error.absolute_path)

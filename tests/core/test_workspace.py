@@ -148,7 +148,7 @@ WORKFLOWS = [
     (WORKFLOW.replace("    agent: echo\n", "", 1), 9, "exactly one of `agent` and `tool`"),
     (WORKFLOW.replace("${task.text}", "${values.x}"), 1, "`values:` has no 'x'"),
     (WORKFLOW.replace("  first:", "  First:"), 9, "String should match"),
-    (WORKFLOW.replace("steps:", "stepps:"), 1, "`steps` is missing"),
+    (WORKFLOW.replace("steps:", "stepps:"), 8, "`stepps` is not a known field"),
     (WORKFLOW.replace("${task.text}", "${task.txt}"), 9, "which is no input of the task"),
 ]  # fmt: skip
 
