@@ -5,9 +5,9 @@
     json_file, picture_file = write_report(report, settings.state_dir)
 
 Part (a) runs the service-desk workflow on an English and a Dutch message; `on_progress` hears every event,
-and what it writes goes to a folder that is deleted. Part (b) runs the cases of `benchmarks/bfcl-demo` through its
-arms. Both go through a controller like any other task. Part (b) has one of its own, limited to the models
-that the benchmark names; its runs are in the user's records, so `lilliput runs show` explains each.
+and what it writes goes to a folder that is deleted. Part (b) runs the cases of `benchmarks/bfcl-demo` through
+its arms. Both go through a controller like any other task. Part (b) has one of its own, limited to the
+models that the benchmark names; its runs are in the user's records, so `lilliput runs show` explains each.
 """
 
 from __future__ import annotations

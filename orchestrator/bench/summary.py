@@ -179,7 +179,8 @@ def _calls(outcomes: Sequence[Outcome]) -> dict[str, int]:
     calls: Counter[str] = Counter()
     for outcome in outcomes:
         calls.update({model: usage.calls for model, usage in outcome.usage_by_model.items()})
-    return dict(sorted(calls.items()))
+    # Code and overhead are in the usage too, but call no model.
+    return {model: count for model, count in sorted(calls.items()) if count}
 
 
 def _sum_known(values: Sequence[float | None]) -> float | None:

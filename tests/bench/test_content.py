@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from orchestrator.bench.data import DatasetCard, open_dataset, read_dataset_card
+from orchestrator.bench.data import DatasetCard, cached_fetch, open_dataset, read_dataset_card
 from orchestrator.bench.spec import draw, read_benchmark
-from orchestrator.errors import ContentError, UnknownName, UserError
+from orchestrator.errors import ContentError, IntegrityError, UnknownName, UserError
 from orchestrator.settings import Settings
 from orchestrator.workspace import builtin_root
 
@@ -123,3 +124,43 @@ def test_drawing_is_fixed_nested_and_blind_to_order() -> None:
     assert sorted(draw(ids, None, seed=1)) == sorted(ids)
     # Pinned: a change here would silently change every published figure.
     assert twelve[:3] == ["multiple_104", "multiple_19", "multiple_171"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    place = tmp_path / "data" / "own" / "messages.csv"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"a;b\n1")
+    return Settings(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+
+
+def card_for(tmp_path: Path, content: bytes) -> DatasetCard:
+    write(tmp_path, "own", "dataset.yaml", CARD.format(digest=hashlib.sha256(content).hexdigest()))
+    return read_dataset_card([tmp_path], "own")
+
+
+def test_fetched_files_lie_in_the_cache_and_are_fetched_once(settings: Settings, tmp_path: Path) -> None:
+    card, fetch = card_for(tmp_path, b"a;b\n1"), cached_fetch(settings.cache_dir)
+    first = open_dataset(card, settings, fetch)
+    (place,) = first.files.values()
+    assert place.read_bytes() == b"a;b\n1"
+    assert place.is_relative_to(settings.cache_dir / "datasets")
+    made_ns = place.stat().st_mtime_ns
+    assert open_dataset(card, settings, fetch) == first
+    assert place.stat().st_mtime_ns == made_ns
+    assert not any((settings.cache_dir / "staging").iterdir())
+
+
+def test_a_cached_file_that_was_changed_is_fetched_again(settings: Settings, tmp_path: Path) -> None:
+    card, fetch = card_for(tmp_path, b"a;b\n1"), cached_fetch(settings.cache_dir)
+    (place,) = open_dataset(card, settings, fetch).files.values()
+    place.write_bytes(b"import os")
+    (place,) = open_dataset(card, settings, fetch).files.values()
+    assert place.read_bytes() == b"a;b\n1"
+
+
+def test_bytes_that_the_card_does_not_name_are_refused(settings: Settings, tmp_path: Path) -> None:
+    card, fetch = card_for(tmp_path, b"other"), cached_fetch(settings.cache_dir)
+    with pytest.raises(IntegrityError, match=r"messages\.csv"):
+        open_dataset(card, settings, fetch)
+    assert not list((settings.cache_dir / "datasets").glob("*"))
