@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
-from orchestrator.bench.bfcl import BfclCase, Scorer, read_cases
+from orchestrator.bench.bfcl import Scorer
 from orchestrator.bench.data import Dataset, FetchFiles, cached_fetch, open_dataset, read_dataset_card
 from orchestrator.bench.environment import Environment, describe_environment
 from orchestrator.bench.report import full_report, picture
-from orchestrator.bench.spec import Benchmark, draw, read_benchmark
+from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, Comparison, compare, conclusion, summarise
 from orchestrator.controller import Controller, open_controller
-from orchestrator.errors import ModelUnavailable
 from orchestrator.records import utc_now
 from orchestrator.types import ApprovalAsked, Event, Json, Record, RunDone, RunResult, Task
 
@@ -121,7 +120,7 @@ async def run_demo(
     """Run both parts. Raises ModelUnavailable before anything runs when a model of the demo is absent."""
     workspace, settings, made_at = controller.workspace, controller.settings, now()
     benchmark = read_benchmark(workspace.roots, BENCHMARK)
-    models = _model_keys(controller, benchmark.models)
+    models = installed_keys(controller.store, benchmark.models)
     card = read_dataset_card(workspace.roots, benchmark.dataset)
     dataset = open_dataset(card, settings, fetch or cached_fetch(settings.cache_dir))
     desk = await _serve_desk(controller, on_progress, clock)
@@ -150,18 +149,6 @@ async def run_demo(
 def needed_models(controller: Controller) -> tuple[str, ...]:
     """The models that must be installed before the demo can run."""
     return read_benchmark(controller.workspace.roots, BENCHMARK).models
-
-
-def drawn_cases(benchmark: Benchmark, dataset: Dataset) -> tuple[list[BfclCase], BfclCase]:
-    """The cases that count, and one more that does not, for warming up."""
-    cases: list[BfclCase] = []
-    spare: BfclCase | None = None
-    for family in benchmark.families:
-        by_id = {case.id: case for case in read_cases(dataset.files, family.category)}
-        chosen = draw(by_id, family.n, benchmark.seed)
-        cases += [by_id[case] for case in chosen]
-        spare = spare or next((case for name, case in by_id.items() if name not in chosen), None)
-    return cases, spare or cases[0]
 
 
 async def _run_cases(
@@ -208,20 +195,6 @@ async def _approve(asked: ApprovalAsked) -> bool:
 
 def _one_per_language(examples: Sequence[Json]) -> Sequence[Json]:
     return examples[:2]
-
-
-def _model_keys(controller: Controller, names: Sequence[str]) -> dict[str, str]:
-    """What is installed, by name: the key covers the card's sources and how they were converted."""
-    absent = [name for name in names if controller.store.state(name) != "installed"]
-    if absent:
-        raise ModelUnavailable(
-            f"The demo needs {', '.join(absent)}.", hint=f"Type: lilliput models pull {' '.join(absent)}"
-        )
-    return {name: _key(controller, name) for name in names if controller.workspace.card(name).files}
-
-
-def _key(controller: Controller, name: str) -> str:
-    return controller.store.manifest(name).key
 
 
 # --- the report ------------------------------------------------------------------------------------------

@@ -13,7 +13,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.errors import UnknownName
+from orchestrator.bench.bfcl import BfclCase, read_cases
+from orchestrator.bench.data import Dataset
+from orchestrator.errors import ModelUnavailable, UnknownName
+from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
 from orchestrator.yamlfile import read_yaml
 
@@ -79,3 +82,27 @@ def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
 def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
     """`n` of the ids (all for None), in the order of their hash with the seed."""
     return sorted(ids, key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).digest())[:n]
+
+
+def drawn_cases(benchmark: Benchmark, dataset: Dataset) -> tuple[list[BfclCase], BfclCase]:
+    """The cases that count, and one more that does not, for warming up."""
+    cases: list[BfclCase] = []
+    spare: BfclCase | None = None
+    for family in benchmark.families:
+        by_id = {case.id: case for case in read_cases(dataset.files, family.category)}
+        chosen = draw(by_id, family.n, benchmark.seed)
+        cases += [by_id[case] for case in chosen]
+        spare = spare or next((case for name, case in by_id.items() if name not in chosen), None)
+    return cases, spare or cases[0]
+
+
+def installed_keys(store: ModelStore, models: Sequence[str]) -> dict[str, str]:
+    """The key of each installed model, which covers its sources and how they were converted.
+
+    Raises ModelUnavailable that names every absent one.
+    """
+    absent = [name for name in models if store.state(name) != "installed"]
+    if absent:
+        hint = f"Type: lilliput models pull {' '.join(absent)}"
+        raise ModelUnavailable(f"The benchmark needs {', '.join(absent)}, not installed yet.", hint=hint)
+    return {name: store.manifest(name).key for name in models if store.cards[name].files}

@@ -1,0 +1,117 @@
+"""Measure what each small model can do alone: one tool, one call, constrained and not.
+
+    python -m orchestrator.bench.reference_points      # writes benchmarks/bfcl-simple/results/<time>.json
+
+The same figures were measured independently (n = 40, other cases of the same category): SmolLM2-135M 0.28
+constrained and 0.00 not; Qwen 0.5B 0.93 and 0.85. A product that cannot come near them is broken somewhere
+between the prompt and the parser. Runs go through the controller, like any task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
+from orchestrator.bench.bfcl import BfclCase, Scorer
+from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
+from orchestrator.bench.summary import ArmSummary, summarise
+from orchestrator.controller import open_controller
+from orchestrator.records import utc_now
+from orchestrator.settings import Settings, load_settings
+from orchestrator.types import Json, Record
+from orchestrator.workspace import Workspace, builtin_root
+
+BENCHMARK = "bfcl-simple"
+_LOG = logging.getLogger(__name__)
+
+
+class PointsReport(Record):
+    """One summary per arm, and every outcome. Holds case ids and outputs, no text of the data set."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["reference-points"] = "reference-points"
+    made_at: str
+    benchmark: Benchmark
+    dataset: str
+    data_hash: str
+    models: dict[str, str]
+    machine: str
+    environment: Environment
+    load_s: float
+    arms: tuple[ArmSummary, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+def points_workspace(root: Path) -> Workspace:
+    """The built-in workspace with the benchmark's own agent laid over it."""
+    return Workspace((root, root / "benchmarks" / BENCHMARK))
+
+
+async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcome) -> PointsReport:
+    """Every case through every arm of the benchmark. Raises ModelUnavailable when a model is absent."""
+    benchmark, made_at = read_benchmark(workspace.roots, BENCHMARK), utc_now()
+    card = read_dataset_card(workspace.roots, benchmark.dataset)
+    dataset = open_dataset(card, settings, cached_fetch(settings.cache_dir))
+    cases, spare = drawn_cases(benchmark, dataset)
+    scorer = Scorer.from_files(dataset.files)
+    async with open_controller(workspace.limited_to(benchmark.models), settings) as controller:
+        models = installed_keys(controller.store, benchmark.models)
+        load_s = await warm_up(controller, benchmark.arms, spare, inputs=text_and_tool)
+        outcomes = await run_interleaved(
+            controller, benchmark.arms, cases, scorer, on_outcome, inputs=text_and_tool
+        )
+    return PointsReport(
+        made_at=made_at,
+        benchmark=benchmark,
+        dataset=card.name,
+        data_hash=card.data_hash,
+        models=models,
+        machine=settings.machine,
+        environment=describe_environment(workspace.roots[0]),
+        load_s=load_s,
+        arms=tuple(summarise(arm.name, outcomes) for arm in benchmark.arms),
+        outcomes=tuple(outcomes),
+    )
+
+
+def text_and_tool(case: BfclCase) -> Json:
+    (tool,) = case.tools
+    return {"text": case.text, "tool": tool}
+
+
+def write_points(report: PointsReport, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{report.made_at.replace(':', '')}.json"
+    file.write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
+    return file
+
+
+def main() -> None:
+    """Measure with the user's settings; runs are recorded in a folder that is deleted."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    root = builtin_root()
+    with tempfile.TemporaryDirectory(prefix="lilliput-points-") as folder:
+        arguments: dict[str, Any] = {"state_dir": Path(folder)}
+        settings = load_settings(points_workspace(root).settings_files, arguments=arguments).settings
+        report = asyncio.run(measure(points_workspace(root), settings, _log_outcome))
+    file = write_points(report, root / "benchmarks" / BENCHMARK / "results")
+    for arm in report.arms:
+        _LOG.info("%-28s %2d / %d  p50 %.2f s", arm.arm, arm.solved, arm.n, arm.latency_p50_s or 0)
+    _LOG.info("%s", file)
+
+
+def _log_outcome(done: int, total: int, outcome: Outcome) -> None:
+    word = "right" if outcome.solved else f"wrong ({outcome.kind})"
+    text = json.dumps(outcome.output, ensure_ascii=False)[:120]
+    _LOG.info("%3d/%d %-28s %-18s %s %s", done, total, outcome.arm, outcome.case_id, word, text)
+
+
+if __name__ == "__main__":
+    main()
