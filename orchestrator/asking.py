@@ -142,27 +142,35 @@ class Asker:
 
     async def _call(self, run: Run, place: _Place, feedback: tuple[str, str] | None) -> _Reply:
         """Whatever goes wrong in here is the model's or the agent's error, and is returned, not raised."""
+        try:
+            async with self._pool.use(place.model) if place.model else nullcontext() as lease:
+                return await self._answer(run, place, feedback, lease)
+        except LilliputError as error:
+            return _Reply(None, error, Usage())
+
+    async def _answer(
+        self, run: Run, place: _Place, feedback: tuple[str, str] | None, lease: Lease | None
+    ) -> _Reply:
         spec, model = place.agent.spec, place.model
         answer: Answer | None = None
         error: LilliputError | None = None
-        async with self._pool.use(model) if model else nullcontext() as lease:
-            call = Call(
-                spec,
-                lease.session if lease else None,
-                memo=self._memo,
-                feedback=feedback,
-                on_text=lambda text: run.journal.progress(place.subtask, model or "", text),
-                max_tokens=run.spending.tokens_left,
-                roots=self._workspace.roots,
-            )
-            with self._meter.span() as span:
-                try:
-                    answer = await place.agent.answer(place.inputs, call)
-                except LilliputError as problem:
-                    error = problem
-                except Exception as bug:
-                    error = ModelError(f"agent {spec.name!r} failed: {type(bug).__name__}: {bug}")
-        times = {"duration_s": span.wall_s, "load_s": _load_s(lease)}
+        call = Call(
+            spec,
+            lease.session if lease else None,
+            memo=self._memo,
+            feedback=feedback,
+            on_text=lambda text: run.journal.progress(place.subtask, model or "", text),
+            max_tokens=run.spending.tokens_left,
+            roots=self._workspace.roots,
+        )
+        with self._meter.span() as span:
+            try:
+                answer = await place.agent.answer(place.inputs, call)
+            except LilliputError as problem:
+                error = problem
+            except Exception as bug:
+                error = ModelError(f"agent {spec.name!r} failed: {type(bug).__name__}: {bug}")
+        times = {"duration_s": span.wall_s, "load_s": lease.load_s if lease else None}
         remote = self._workspace.card(model).remote if model else None
         usage = priced(call.usage.model_copy(update=times), span.cpu_s, self._machine, remote)
         return _Reply(answer, error, usage)
@@ -197,10 +205,6 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
         reason = place.extra(reply.answer.output)
         checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
     return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next)
-
-
-def _load_s(lease: Lease | None) -> float | None:
-    return lease.load_s if lease else None
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

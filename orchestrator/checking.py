@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.errors import LilliputError, Truncated
+from orchestrator.errors import LilliputError, ModelError, Truncated
 from orchestrator.types import AgentSpec, Answer, Check, Decision
 
 
@@ -29,8 +29,9 @@ def decide(
 
 
 def decide_on_error(spec: AgentSpec, error: LilliputError, *, attempt: int, has_next: bool) -> Decision:
-    """What to do after the model itself failed."""
-    may_retry = attempt <= spec.retries and not isinstance(error, Truncated)
+    """What to do after the model itself failed. One that cannot be loaded is not tried again."""
+    passing = isinstance(error, ModelError) and not isinstance(error, Truncated)
+    may_retry = attempt <= spec.retries and passing and bool(spec.needs)
     name = "complete" if isinstance(error, Truncated) else "answered"
     check = Check(name=name, passed=False, reason=str(error))
     return _otherwise(str(error), (check,), may_retry=may_retry, has_next=has_next)
