@@ -1,0 +1,152 @@
+"""How things look: consoles, tables, figures with units. Machines get JSON; people get aligned text.
+
+Results go to stdout; progress, questions and errors go to stderr, so that a pipe carries only the result.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough that a table in a pipe is never folded.
+PIPE_WIDTH = 10_000
+
+
+def to_stdout() -> Console:
+    """The console for results."""
+    from rich.console import Console
+
+    return Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def to_people() -> Console:
+    """The console for progress, questions and errors."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPE_WIDTH)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. Pydantic models, tuples, sets and paths are written as data."""
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """The same value, made of what JSON knows."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value, by_alias=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """A table without vertical lines. `right` names the columns that hold figures."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        figures = column in right
+        table.add_column(column, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    to_stdout().print(table)
+
+
+def _cell(value: Any) -> Any:
+    from rich.text import Text
+
+    from orchestrator.cli.visible import visible
+
+    return value if isinstance(value, Text) else Text(visible("" if value is None else str(value)))
+
+
+def print_value(value: Any) -> None:
+    """An answer: for people as text, down a pipe as it is (text) or as JSON."""
+    if sys.stdout.isatty():
+        from orchestrator.cli.visible import as_text
+
+        to_stdout().print(as_text(value), markup=False, highlight=False)
+    elif isinstance(value, str):
+        print(value)
+    else:
+        print_json(value)
+
+
+def complain(message: str, hint: str | None = None) -> None:
+    """What went wrong, in red on stderr, and what to type next."""
+    from orchestrator.cli.visible import visible
+
+    console = to_people()
+    console.print(visible(message), style="red", markup=False, soft_wrap=True)
+    if hint:
+        console.print(visible(hint), markup=False, soft_wrap=True)
+
+
+# --- figures --------------------------------------------------------------------------------------------
+
+
+def size(count: float | None) -> str:
+    """Bytes for people, decimal as disks and downloads are sold."""
+    if count is None:
+        return "?"
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return "?"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 100:
+        return f"{value:.1f} s"
+    return f"{int(value) // 60} min {int(value) % 60:02d} s"
+
+
+def number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def moment(value: str) -> str:
+    """An ISO time as local date and minute."""
+    try:
+        return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return value
+
+
+def first_line(text: str, limit: int = 100) -> str:
+    """The head of a text, on one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def count(many: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{many:,} {noun}" if many == 1 else f"{many:,} {noun}s"
+
+
+def print_pairs(pairs: Iterable[tuple[str, Any]], *, indent: int = 0) -> None:
+    """One thing, as `name  value` lines; a value of several lines stays under its first. None is left out."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from orchestrator.cli.visible import visible
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold" if not indent else "dim", no_wrap=True, min_width=8)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            grid.add_row(name, Text(visible(str(value))))
+    to_stdout().print(Padding(grid, (0, 0, 0, indent), expand=False))

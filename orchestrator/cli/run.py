@@ -1,0 +1,219 @@
+"""`lilliput run`: give the crew a task and watch it work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import FAILED, STOPPED, WAITING
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+
+if TYPE_CHECKING:
+    from orchestrator.cli.approve import Approver
+    from orchestrator.cli.door import Door
+    from orchestrator.cli.lines import LinesView, SilentView
+    from orchestrator.cli.live import LiveView
+    from orchestrator.types import Event, RunResult, Task
+
+EXIT_CODES = {"completed": 0, "input-required": WAITING, "canceled": STOPPED}
+
+
+Text = Annotated[
+    str | None, typer.Argument(metavar="[TEXT]", help="What you want done; `-` reads it from stdin.")
+]
+Workflow = Annotated[str | None, typer.Option("--workflow", metavar="NAME", help="Follow this plan.")]
+Agent = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Ask one specialist.")]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="One input; may be repeated.")
+]
+InputFile = Annotated[
+    Path | None, typer.Option("--input-file", metavar="FILE", help="Inputs from a JSON or YAML file.")
+]
+Policy = Annotated[
+    str | None, typer.Option("--route", metavar="POLICY", help="cascade, smallest-capable or fixed:MODEL.")
+]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Short for --route fixed:NAME.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Approve every write of this run.")]
+Events = Annotated[bool, typer.Option("--events", help="Print every event as a line of JSON.")]
+
+
+def _limit(unit: str, help_text: str) -> Any:
+    return typer.Option(metavar=unit, min=0, help=help_text)
+
+
+def run(
+    text: Text = None,
+    workflow: Workflow = None,
+    agent: Agent = None,
+    inputs: Inputs = None,
+    input_file: InputFile = None,
+    route: Policy = None,
+    model: Model = None,
+    yes: Yes = False,
+    budget_s: Annotated[float | None, _limit("SECONDS", "Stop after this time.")] = None,
+    budget_tokens: Annotated[int | None, _limit("N", "Stop after this many tokens.")] = None,
+    budget_steps: Annotated[int | None, _limit("N", "Stop after this many steps.")] = None,
+    budget_usd: Annotated[float | None, _limit("USD", "Stop before this cost.")] = None,
+    as_json: JsonOption = False,
+    events: Events = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run a task: a workflow, one agent, or (with neither) a plan that a model writes.
+
+    The answer goes to stdout, progress to stderr. Exit code 3: a write waits for approval (see --yes).
+    """
+    import anyio
+
+    door = open_door(workspace)
+    budget = {"time_s": budget_s, "tokens": budget_tokens, "steps": budget_steps, "cost_usd": budget_usd}
+    task = build_task(
+        door,
+        _read_text(text),
+        workflow=workflow,
+        agent=agent,
+        words=inputs or [],
+        file=input_file,
+        route=_policy(route, model),
+        budget=budget,
+    )
+    view = _view(workflow or agent or "task", document=as_json or events)
+    result, seen = anyio.run(_watch, door, task, view, _approver(view, yes), events)
+    if as_json:
+        _print_document(result, seen)
+    elif not events:
+        _print_answer(result)
+    raise typer.Exit(EXIT_CODES.get(result.status, FAILED))
+
+
+def build_task(
+    door: Door,
+    text: str | None,
+    *,
+    workflow: str | None = None,
+    agent: str | None = None,
+    words: list[str],
+    file: Path | None = None,
+    route: str | None = None,
+    budget: dict[str, float | int | None],
+) -> Task:
+    """The task that the words on the command line mean. Raises UserError with what to type."""
+    from orchestrator.cli.schema import build_input
+    from orchestrator.errors import UserError
+    from orchestrator.types import Budget, Task
+
+    if workflow and agent:
+        raise UserError("A task has a workflow or an agent, not both.", hint="Leave out one of the two.")
+    schema: dict[str, Any] = {}
+    if workflow:
+        schema = door.workspace.workflow(workflow).input
+    elif agent:
+        schema = door.workspace.agent(agent).input
+    given = build_input(schema, text, words, _read_inputs(file))
+    if not given and not schema:
+        raise UserError("There is nothing to do.", hint='Try: lilliput run "…" --workflow service-desk')
+    limits = {name: value for name, value in budget.items() if value is not None}
+    return Task(
+        input=given,
+        workflow=workflow,
+        agent=agent,
+        route=route or door.settings.route,
+        budget=Budget.model_validate(limits),
+    )
+
+
+def _policy(route: str | None, model: str | None) -> str | None:
+    from orchestrator.errors import UserError
+
+    if route and model:
+        raise UserError("--model M means --route fixed:M.", hint="Give one of the two.")
+    return f"fixed:{model}" if model else route
+
+
+def _read_text(text: str | None) -> str | None:
+    return sys.stdin.read() if text == "-" else text
+
+
+def _read_inputs(file: Path | None) -> dict[str, Any]:
+    """JSON is YAML, so one reader serves both. Raises UserError."""
+    from orchestrator.errors import UserError
+    from orchestrator.yamlfile import read_yaml
+
+    if file is None:
+        return {}
+    if not file.is_file():
+        raise UserError(f"--input-file {str(file)!r} is not a file.")
+    data: dict[str, Any] = read_yaml(file).data
+    return data
+
+
+def make_view(title: str) -> LiveView | LinesView:
+    """Draw on a terminal, print lines elsewhere."""
+    from orchestrator.cli.lines import LinesView
+    from orchestrator.cli.live import LiveView
+    from orchestrator.cli.progress import RunState
+
+    return LiveView(RunState(title)) if sys.stderr.isatty() else LinesView(RunState(title))
+
+
+def _view(title: str, *, document: bool) -> LiveView | LinesView | SilentView:
+    """Beside a document, draw only when that goes somewhere else than the terminal."""
+    from orchestrator.cli.lines import SilentView
+    from orchestrator.cli.progress import RunState
+
+    if document and (sys.stdout.isatty() or not sys.stderr.isatty()):
+        return SilentView(RunState(title))
+    return make_view(title)
+
+
+def _approver(view: LiveView | LinesView | SilentView, yes: bool) -> Approver | None:
+    from orchestrator.cli import approve
+
+    if yes:
+        return approve.yes_to_all
+    return approve.ask_on(view) if approve.can_ask() else None
+
+
+async def _watch(
+    door: Door,
+    task: Task,
+    view: LiveView | LinesView | SilentView,
+    approver: Approver | None,
+    print_events: bool,
+) -> tuple[RunResult, list[Event]]:
+    """Feed the view until the run ends. Pieces of text are shown and then forgotten."""
+    from orchestrator.controller import open_controller
+
+    seen: list[Event] = []
+    async with open_controller(door.workspace, door.settings) as controller:
+        with view.shown():
+            async for event in controller.run(task, approve=approver):
+                view.see(event)
+                if print_events:
+                    print(event.model_dump_json(by_alias=True), flush=True)
+                if event.kind != "progress":
+                    seen.append(event)
+    last = seen[-1]
+    assert last.kind == "run_done", "a run ends with run_done"
+    return last.result, seen
+
+
+def _print_document(result: RunResult, seen: list[Event]) -> None:
+    from orchestrator.cli.console import plain, print_json
+
+    plan = next((event.plan for event in seen if event.kind == "planned"), None)
+    steps = [event.step for event in seen if event.kind == "step_done"]
+    print_json({**plain(result), "plan": plan, "steps": steps})
+
+
+def _print_answer(result: RunResult) -> None:
+    from orchestrator.cli.console import complain, print_value
+
+    if result.answer is not None:
+        print_value(result.answer)
+    if result.error:
+        complain(result.error)
+    if result.status == "input-required":
+        complain("A write waits for approval; nothing was written.", "Run it again with --yes to approve it.")

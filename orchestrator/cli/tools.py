@@ -1,0 +1,30 @@
+"""`lilliput tools`: the functions that agents and plans may call."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+
+app = typer.Typer(help="Functions that agents and plans may call.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_tools(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """List the tools, and which of them change something (`write` asks first)."""
+    from orchestrator.cli.console import first_line, print_json, print_table
+    from orchestrator.tools import load_toolbox
+
+    specs = load_toolbox(open_door(workspace).workspace.tool_files).specs
+    if as_json:
+        return print_json(list(specs.values()))
+    rows = [
+        (
+            spec.name,
+            spec.effect,
+            ", ".join(spec.parameters.get("properties", {})),
+            first_line(spec.description),
+        )
+        for spec in specs.values()
+    ]
+    return print_table(("tool", "effect", "arguments", "what it does"), rows)
