@@ -1,0 +1,74 @@
+# Every target works on a bare machine that has Python 3.11 and make: it sets up .venv first, when that is
+# missing or older than pyproject.toml or constraints.txt. A second call installs and downloads nothing.
+#
+#   make demo     the first real run: three small models and a larger one on the same work
+#   make test     all tests but the slow ones          make test-all   the slow ones too
+#   make lint     ruff, mypy --strict, import-linter   make wheel      dist/lilliput-*.whl
+#   make setup    .venv with everything                make clean      remove what these targets made here
+#
+# PYTHON=python3.12       another interpreter
+# TORCH_INDEX=ADDRESS     where torch comes from; without it, from your pip's own settings (see README)
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+TORCH := torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+
+# --no-compile: torch alone has thousands of files, of which few are ever imported; Python compiles those when
+# they are (half a minute saved). That needs the variable below to be unset, which some containers set.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
+# What the tests of real models need; each takes a few seconds once it is in the cache.
+TEST_MODELS := minilm-l6 smollm2-135m lid-176
+
+.PHONY: demo test test-all lint format wheel setup clean
+.DEFAULT_GOAL := setup
+
+demo: $(VENV)/.ready
+	@$(BIN)/lilliput demo
+
+test: $(VENV)/.ready-dev
+	@$(BIN)/lilliput models pull $(TEST_MODELS)
+	@$(BIN)/python -m pytest
+
+test-all: $(VENV)/.ready-dev
+	@$(BIN)/lilliput models pull $(TEST_MODELS)
+	@$(BIN)/python -m pytest -m ""
+
+lint: $(VENV)/.ready-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.ready-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+wheel: $(VENV)/.ready-dev
+	@$(BIN)/python -m build --wheel --outdir dist .
+
+setup: $(VENV)/.ready-dev
+	@echo "Ready: $(BIN)/lilliput --help"
+
+# torch comes first and alone: what follows finds it present and has no reason to bring the CUDA packages.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lilliput needs Python 3.11 or newer.")'
+	@test -x $(BIN)/python || { echo "Making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing $(TORCH) …"
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@echo "Installing Lilliput …"
+	@$(PIP) -c constraints.txt -e '.[convert]'
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@echo "Installing the tools for development …"
+	@$(PIP) -c constraints.txt -e '.[convert,dev]'
+	@touch $@
+
+# Models, records and settings of the user lie elsewhere and stay: `lilliput models rm`, `lilliput doctor`.
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find orchestrator tests agents benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
