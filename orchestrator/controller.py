@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -72,7 +72,7 @@ class Controller:
         self._asker = Asker(workspace, settings, store, pool, self.meter, self._machine)
         self._tools = ToolUser(toolbox, self.meter, self._machine, settings.state_dir, workspace.roots)
 
-    async def run(self, task: Task, *, approve: Approver | None = None) -> AsyncIterator[Event]:
+    async def run(self, task: Task, *, approve: Approver | None = None) -> AsyncGenerator[Event, None]:
         """Do the task and tell what happens. Without `approve` a write waits: the run ends input-required.
 
         Raises UserError before anything is recorded. Closing the iterator early cancels the run.

@@ -1,0 +1,426 @@
+"""The loop, through its one public door: tasks in, events and a record out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import InvalidInput, ModelError, ModelUnavailable, UnknownName, UserError
+from orchestrator.types import ApprovalAsked, Budget, GenerateRequest, Progress, RunDone, Task
+from tests.core.world import (
+    add_agent,
+    add_model,
+    add_workflow,
+    cut_off,
+    fails,
+    open_world,
+    says,
+    write,
+)
+
+TOOLS = '''
+from orchestrator.tools import ToolContext, tool
+
+@tool(effect="write")
+def save(value: str, context: ToolContext) -> dict:
+    """Keep a value."""
+    with open(context.state_dir / "saved.txt", "a") as file:
+        file.write(f"{value} {context.idempotency_key}\\n")
+    return {"saved": value}
+
+@tool()
+def shout(value: str) -> str:
+    """Say it loudly."""
+    if value == "boom":
+        raise RuntimeError("too loud")
+    return value.upper()
+'''
+NOT_WRONG = (
+    "def check_right(inputs, output):\n    return 'it is wrong' if output['text'] == 'wrong' else None\n"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    add_model(tmp_path, "small", 100)
+    add_model(tmp_path, "large", 1000, role="reference")
+    add_agent(tmp_path, "echo", checks=NOT_WRONG)
+    write(tmp_path, "agents/desk/tools.py", TOOLS)
+    return tmp_path
+
+
+def task(**fields: Any) -> Task:
+    return Task(**{"input": {"text": "hello"}, **fields})
+
+
+class TestOneAgent:
+    async def test_events_come_in_order_and_are_recorded(self, root: Path) -> None:
+        async with open_world(root, {"small": says("hi"), "large": says("HI")}) as world:
+            result, _, events = await world.run(task(agent="echo"))
+            recorded = world.records.run(result.run_id)
+        told = [event for event in events if not isinstance(event, Progress)]
+        assert [event.kind for event in told] == ["run_started", "planned", "routed", "step_done", "run_done"]
+        assert list(recorded.events) == told
+        assert [event.text for event in events if isinstance(event, Progress)] == ['{"text": "hi"}']
+        assert (result.status, result.answer) == ("completed", {"text": "hi"})
+        assert recorded.result == result
+
+    async def test_the_step_says_who_answered_and_why(self, root: Path) -> None:
+        add_model(root, "mute", 1, capabilities=["embed"])
+        async with open_world(root, {"small": says("hi")}) as world:
+            _, (step,), _ = await world.run(task(agent="echo", route="smallest-capable"))
+        assert step.route is not None
+        assert (step.model, step.route.policy) == ("small", "smallest-capable")
+        assert {item.model: item.reason for item in step.route.rejected} == {
+            "mute": "cannot generate",
+            "large": "larger than small (0M parameters)",
+        }
+        assert step.decision is not None
+        assert [check.name for check in step.decision.checks] == ["schema", "right"]
+
+    async def test_usage_is_charged_by_model_and_adds_up(self, root: Path) -> None:
+        async with open_world(root, {"small": says("hi")}) as world:
+            result, _, _ = await world.run(task(agent="echo"))
+        assert set(result.usage_by_model) == {"small", "overhead"}
+        assert result.usage.prompt_tokens == 3
+        parts = [usage.energy_j or 0.0 for usage in result.usage_by_model.values()]
+        assert result.usage.energy_j == pytest.approx(sum(parts))
+        assert result.usage.energy_source == "modelled"
+        assert result.usage.duration_s is not None
+        assert result.idle_energy_j == pytest.approx(20.0 * result.usage.duration_s)
+
+    async def test_a_users_reference_syntax_stays_text(self, root: Path) -> None:
+        async with open_world(root, {"small": says("hi")}) as world:
+            await world.run(task(agent="echo", input={"text": "${task.secret} {{ 7 * 7 }}"}))
+        assert world.requests[0][1].messages[-1].content == "${task.secret} {{ 7 * 7 }}"
+
+
+class TestCascade:
+    async def test_told_what_was_wrong_then_the_next_model(self, root: Path) -> None:
+        async with open_world(root, {"small": says("wrong"), "large": says("right")}) as world:
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert result.answer == {"text": "right"}
+        assert [(s.model, s.attempt, s.status) for s in steps] == [
+            ("small", 1, "failed"),
+            ("small", 2, "failed"),
+            ("large", 1, "completed"),
+        ]
+        assert [s.decision.action for s in steps if s.decision] == ["retry", "escalate", "accept"]
+        assert "right: it is wrong" in world.requests[1][1].messages[-1].content
+        assert len(world.requests[2][1].messages) == 2, "the next model starts afresh"
+
+    async def test_a_retry_can_mend_it(self, root: Path) -> None:
+        async def second_time(request: GenerateRequest) -> str:
+            return json.dumps({"text": "right" if len(request.messages) > 2 else "wrong"})
+
+        async with open_world(root, {"small": second_time}) as world:
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert result.status == "completed"
+        assert [s.model for s in steps] == ["small", "small"]
+
+    async def test_a_truncated_answer_goes_up_at_once(self, root: Path) -> None:
+        async with open_world(root, {"small": cut_off(), "large": says("all")}) as world:
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert [(s.model, s.status) for s in steps] == [("small", "failed"), ("large", "completed")]
+        assert "used all 256 tokens" in (steps[0].error or "")
+        assert result.usage.completion_tokens == 4, "the truncated call is charged too"
+
+    @pytest.mark.parametrize("error", [ModelError("out of order"), RuntimeError("segfault"), KeyError("x")])
+    async def test_a_model_that_fails_never_ends_the_run(self, root: Path, error: Exception) -> None:
+        async with open_world(root, {"small": fails(error), "large": says("right")}) as world:
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert result.status == "completed"
+        assert str(error) in (steps[0].error or "")
+
+    async def test_a_model_that_cannot_be_loaded_is_a_failed_rung(self, root: Path) -> None:
+        add_model(root, "broken", 1, memory_bytes=100)
+        async with open_world(root, {"small": says("right")}) as world:
+            world.controller.pool._loader = _refuse_broken(world.controller.pool._loader)
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert result.status == "completed"
+        assert [(s.model, s.status) for s in steps] == [("broken", "failed"), ("small", "completed")]
+
+    async def test_when_all_fail_the_run_fails_and_says_why(self, root: Path) -> None:
+        async with open_world(root, {"small": says("wrong"), "large": says("wrong")}) as world:
+            result, steps, _ = await world.run(task(agent="echo"))
+        assert (result.status, result.answer, len(steps)) == ("failed", None, 4)
+        assert "right: it is wrong" in (result.error or "")
+
+    async def test_fixed_does_not_climb(self, root: Path) -> None:
+        async with open_world(root, {"small": says("wrong"), "large": says("right")}) as world:
+            result, steps, _ = await world.run(task(agent="echo", route="fixed:small"))
+        assert result.status == "failed"
+        assert {s.model for s in steps} == {"small"}
+
+
+def _refuse_broken(load: Any) -> Any:
+    def refusing(card: Any, options: Any) -> Any:
+        if card.name == "broken":
+            raise ModelUnavailable("the file is damaged")
+        return load(card, options)
+
+    return refusing
+
+
+class TestGraph:
+    async def test_independent_subtasks_run_at_the_same_time(self, root: Path) -> None:
+        at_once, peak = 0, 0
+
+        async def counting(request: GenerateRequest) -> str:
+            nonlocal at_once, peak
+            at_once, peak = at_once + 1, max(peak, at_once + 1)
+            await asyncio.sleep(0.02)
+            at_once -= 1
+            return json.dumps({"text": request.messages[-1].content})
+
+        steps = {
+            name: {"agent": "echo", "with": {"text": f"{name} ${{task.text}}"}} for name in ("a", "b", "c")
+        }
+        steps["d"] = {"agent": "echo", "with": {"text": "${a.text}+${b.text}+${c.text}"}}
+        add_workflow(root, "fan", steps, answer={"all": "${d.text}"})
+        async with open_world(root, {"small": counting}) as world:
+            result, _, _ = await world.run(task(workflow="fan"))
+        assert peak == 3
+        assert result.answer == {"all": "a hello+b hello+c hello"}
+
+    async def test_a_condition_that_does_not_hold_skips_and_leaves_null(self, root: Path) -> None:
+        steps = {
+            "a": {"agent": "echo", "with": {"text": "x"}},
+            "b": {"tool": "shout", "with": {"value": "no"}, "when": "not ${a.text}"},
+            "c": {"tool": "shout", "with": {"value": "got [${b}]"}},
+        }
+        add_workflow(root, "w", steps, answer={"b": "${b}", "c": "${c}"})
+        async with open_world(root, {"small": says("hi")}) as world:
+            result, done, _ = await world.run(task(workflow="w"))
+        assert (result.status, result.answer) == ("completed", {"b": None, "c": "GOT []"})
+        assert {s.subtask: s.status for s in done} == {"a": "completed", "b": "skipped", "c": "completed"}
+
+    async def test_a_failure_stops_what_depends_on_it_and_nothing_else(self, root: Path) -> None:
+        steps = {
+            "bad": {"tool": "shout", "with": {"value": "boom"}},
+            "after": {"tool": "shout", "with": {"value": "x ${bad}"}},
+            "other": {"tool": "shout", "with": {"value": "fine"}},
+        }
+        add_workflow(root, "w", steps, answer={"other": "${other}"})
+        async with open_world(root, {}) as world:
+            result, done, _ = await world.run(task(workflow="w"))
+        assert result.status == "failed"
+        assert "shout failed: RuntimeError: too loud" in (result.error or "")
+        assert {s.subtask: s.status for s in done} == {
+            "bad": "failed",
+            "after": "skipped",
+            "other": "completed",
+        }
+        assert result.answer == {"other": "FINE"}
+
+    async def test_an_optional_failure_is_null(self, root: Path) -> None:
+        steps = {
+            "bad": {"tool": "shout", "with": {"value": "boom"}, "optional": True},
+            "after": {"tool": "shout", "with": {"value": "x ${bad}"}},
+        }
+        add_workflow(root, "w", steps)
+        async with open_world(root, {}) as world:
+            result, _, _ = await world.run(task(workflow="w"))
+        assert (result.status, result.answer) == ("completed", "X ")
+
+    async def test_an_agents_input_that_does_not_fit_fails_the_step(self, root: Path) -> None:
+        steps = {
+            "a": {"tool": "shout", "with": {"value": "x"}},
+            "b": {"agent": "echo", "with": {"text": "${a.no}"}},
+        }
+        add_workflow(root, "w", steps)
+        async with open_world(root, {}) as world:
+            result, done, _ = await world.run(task(workflow="w"))
+        assert result.status == "failed"
+        assert "'text' is a required property" in (done[-1].error or "")
+
+
+class TestWrites:
+    @pytest.fixture
+    def workflow(self, root: Path) -> Path:
+        steps = {
+            "put": {"tool": "save", "with": {"value": "${task.text}"}},
+            "then": {"tool": "shout", "with": {"value": "after ${put.saved}"}},
+        }
+        add_workflow(root, "keep", steps)
+        return root
+
+    async def test_without_an_approver_it_waits(self, workflow: Path) -> None:
+        async with open_world(workflow, {}) as world:
+            result, steps, events = await world.run(task(workflow="keep"))
+        assert result.status == "input-required"
+        assert {s.subtask: s.status for s in steps} == {"put": "waiting", "then": "skipped"}
+        assert [e.arguments for e in events if isinstance(e, ApprovalAsked)] == [{"value": "hello"}]
+        assert not (workflow / "state" / "saved.txt").exists()
+
+    @pytest.mark.parametrize("answer", [True, False])
+    async def test_the_approver_sees_exactly_the_call(self, workflow: Path, answer: bool) -> None:
+        seen: list[ApprovalAsked] = []
+
+        async def approve(asked: ApprovalAsked) -> bool:
+            seen.append(asked)
+            return answer
+
+        async with open_world(workflow, {}) as world:
+            result, steps, events = await world.run(task(workflow="keep"), approve)
+        assert [(a.tool, a.arguments) for a in seen] == [("save", {"value": "hello"})]
+        assert steps[0].status == ("completed" if answer else "denied")
+        assert (workflow / "state" / "saved.txt").exists() is answer
+        assert result.status == "completed"
+        assert "approval_given" in [event.kind for event in events]
+
+    async def test_bad_arguments_are_refused_before_anybody_is_asked(self, root: Path) -> None:
+        add_workflow(root, "w", {"put": {"tool": "save", "with": {"value": "${task.n}"}}},
+                     input={"type": "object", "properties": {"text": {}, "n": {}}})  # fmt: skip
+        async with open_world(root, {}) as world:
+            result, _, events = await world.run(task(workflow="w", input={"text": "x", "n": 3}))
+        assert result.status == "failed"
+        assert not [event for event in events if isinstance(event, ApprovalAsked)]
+
+
+class TestBudgets:
+    async def test_steps(self, root: Path) -> None:
+        async with open_world(root, {"small": says("wrong"), "large": says("right")}) as world:
+            result, steps, _ = await world.run(task(agent="echo", budget=Budget(steps=2)))
+        assert (result.status, len(steps)) == ("failed", 2)
+        assert "budget of 2 steps is used up" in (result.error or "")
+
+    async def test_tokens_limit_the_next_call(self, root: Path) -> None:
+        async with open_world(root, {"small": says("wrong")}) as world:
+            await world.run(task(agent="echo", budget=Budget(tokens=8)))
+        assert [request.max_tokens for _, request in world.requests] == [8, 3]
+
+    async def test_time_stops_a_call_that_is_under_way(self, root: Path) -> None:
+        stopped = asyncio.Event()
+
+        async def forever(request: GenerateRequest) -> str:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                stopped.set()
+            return ""
+
+        async with open_world(root, {"small": forever}) as world:
+            result, _, _ = await world.run(task(agent="echo", budget=Budget(time_s=0.1)))
+            assert stopped.is_set()
+            assert world.records.run(result.run_id).summary.status == "failed"
+        assert "budget of 0.1 seconds" in (result.error or "")
+        assert (result.usage.duration_s or 99) < 5
+
+
+class TestPlanByModel:
+    GOOD = {
+        "subtasks": [{"id": "a", "agent": "echo", "with": {"text": "${task.text}"}}],
+        "answer": "${a.text}",
+    }
+    BAD = {"subtasks": [{"id": "a", "agent": "echo", "with": {"text": "${b.x}"}}], "answer": ""}
+
+    @pytest.fixture
+    def planner(self, root: Path) -> Path:
+        schema = {"type": "object", "properties": {"task": {}, "catalogue": {}, "schema": {"type": "object"}}}
+        header = {
+            "name": "plan",
+            "description": "Plan.",
+            "needs": ["generate"],
+            "input": schema,
+            "output_from": "schema",
+        }
+        write(
+            root,
+            "agents/plan/agent.md",
+            f"---\n{json.dumps(header)}\n---\n# User\n{{{{ task }}}}\n{{{{ catalogue | json }}}}\n",
+        )
+        return root
+
+    def script(self, *plans: Any) -> Any:
+        left = list(plans)
+
+        async def reply(request: GenerateRequest) -> str:
+            planning = "echo" in request.messages[0].content and len(request.messages[0].content) > 60
+            return json.dumps(left.pop(0) if planning else {"text": "hi"})
+
+        return reply
+
+    async def test_a_good_plan_runs(self, planner: Path) -> None:
+        async with open_world(planner, {"small": self.script(self.GOOD)}, controller_model="small") as world:
+            result, steps, _ = await world.run(task())
+        assert (result.status, result.answer) == ("completed", "hi")
+        assert [(s.subtask, s.agent) for s in steps] == [("plan", "plan"), ("a", "echo")]
+
+    async def test_a_bad_plan_is_told_why_and_mended_once(self, planner: Path) -> None:
+        script = self.script(self.BAD, self.GOOD)
+        async with open_world(planner, {"small": script}, controller_model="small") as world:
+            result, steps, _ = await world.run(task())
+        assert result.status == "completed"
+        assert [s.status for s in steps] == ["failed", "completed", "completed"]
+        assert "refers to ${b}, which does not exist" in world.requests[1][1].messages[-1].content
+
+    async def test_twice_bad_is_the_end(self, planner: Path) -> None:
+        script = self.script(self.BAD, self.BAD, self.GOOD)
+        async with open_world(planner, {"small": script}, controller_model="small") as world:
+            result, steps, _ = await world.run(task())
+        assert (result.status, len(steps)) == ("failed", 2)
+        assert "No plan could be made" in (result.error or "")
+
+
+class TestErrorsOfTheUser:
+    @pytest.mark.parametrize(
+        ("wrong", "error", "message"),
+        [
+            (Task(agent="ecko", input={"text": "x"}), UnknownName, "Did you mean 'echo'"),
+            (Task(workflow="nothing", input={"text": "x"}), UnknownName, "Unknown workflow"),
+            (Task(agent="echo", input={"txt": "x"}), InvalidInput, "'text' is a required property"),
+            (
+                Task(agent="echo", input={"text": "x"}, route="fixed:smal"),
+                UnknownName,
+                "Did you mean 'small'",
+            ),
+            (Task(agent="echo", input={"text": "x"}, route="best"), UnknownName, "Unknown routing policy"),
+            (Task(input={}), InvalidInput, "nothing to do"),
+        ],
+    )
+    async def test_raise_and_leave_no_run(
+        self, root: Path, wrong: Task, error: type[UserError], message: str
+    ) -> None:
+        async with open_world(root, {}) as world:
+            with pytest.raises(error, match=message):
+                await world.run(wrong)
+            assert world.records.runs() == []
+
+
+class TestStopping:
+    async def test_closing_the_stream_cancels_and_records_it(self, root: Path) -> None:
+        started = asyncio.Event()
+
+        async def forever(request: GenerateRequest) -> str:
+            started.set()
+            await asyncio.sleep(60)
+            return ""
+
+        async with open_world(root, {"small": forever}) as world:
+            stream = world.controller.run(task(agent="echo"))
+            first = await anext(stream)
+            await started.wait()
+            await stream.aclose()
+            assert world.records.run(first.run_id).summary.status == "canceled"
+
+    async def test_two_runs_at_once_do_not_mix(self, root: Path) -> None:
+        async def parrot(request: GenerateRequest) -> str:
+            await asyncio.sleep(0.01)
+            return json.dumps({"text": request.messages[-1].content})
+
+        async with open_world(root, {"small": parrot}) as world:
+            texts = [f"t{i}" for i in range(8)]
+            results = await asyncio.gather(
+                *(world.controller.run_to_end(task(agent="echo", input={"text": text})) for text in texts)
+            )
+            assert [result.answer for result in results] == [{"text": text} for text in texts]
+            assert len({result.run_id for result in results}) == 8
+            for result in results:
+                kinds = [event.kind for event in world.records.run(result.run_id).events]
+                assert kinds == ["run_started", "planned", "routed", "step_done", "run_done"]
+                assert isinstance(world.records.run(result.run_id).events[-1], RunDone)
