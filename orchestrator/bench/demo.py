@@ -27,6 +27,7 @@ from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read
 from orchestrator.bench.summary import ArmSummary, Comparison, compare, conclusion, summarise
 from orchestrator.controller import Controller, open_controller
 from orchestrator.records import utc_now
+from orchestrator.routing.policy import by_size
 from orchestrator.types import ApprovalAsked, Event, Json, Record, RunDone, RunResult, Task
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ async def run_demo(
     """Run both parts. Raises ModelUnavailable before anything runs when a model of the demo is absent."""
     workspace, settings, made_at = controller.workspace, controller.settings, now()
     benchmark = read_benchmark(workspace.roots, BENCHMARK)
-    models = installed_keys(controller.store, benchmark.models)
+    models = installed_keys(controller.store, needed_models(controller))
     card = read_dataset_card(workspace.roots, benchmark.dataset)
     dataset = open_dataset(card, settings, fetch or cached_fetch(settings.cache_dir))
     desk = await _serve_desk(controller, on_progress, clock)
@@ -147,8 +148,15 @@ async def run_demo(
 
 
 def needed_models(controller: Controller) -> tuple[str, ...]:
-    """The models that must be installed before the demo can run."""
-    return read_benchmark(controller.workspace.roots, BENCHMARK).models
+    """What must be installed: the models of the benchmark, and what else the service desk cannot do without."""
+    workspace = controller.workspace
+    names = list(read_benchmark(workspace.roots, BENCHMARK).models)
+    for step in workspace.workflow(DESK).steps:
+        needs = workspace.agent(step.agent).needs if step.agent else frozenset()
+        if not any(needs <= workspace.card(name).capabilities for name in names):
+            able = [card for card in workspace.cards.values() if needs <= card.capabilities]
+            names += [card.name for card in by_size(able)[:1]]
+    return tuple(names)
 
 
 async def _run_cases(

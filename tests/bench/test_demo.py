@@ -129,6 +129,16 @@ async def test_an_absent_model_is_named_before_anything_runs(root: Path) -> None
     assert told == []
 
 
+async def test_a_model_that_only_the_desk_needs_is_asked_for_too(root: Path) -> None:
+    add_model(root, "linguist", 5, capabilities=["detect-language"])
+    add_model(root, "great-linguist", 50, capabilities=["detect-language"])
+    add_agent(root, "language", needs=["detect-language"])
+    steps = {"language": {"agent": "language", "with": {"text": "${task.text}"}}}
+    add_workflow(root, "service-desk", steps, "${language}", examples=MESSAGES)
+    async with opened(root) as controller:
+        assert needed_models(controller) == ("small", "large", "linguist")
+
+
 async def test_a_crew_that_breaks_down_loses_and_the_demo_goes_on(root: Path) -> None:
     add_model(root, "small", 100, options={"fail": "out of order"})
     add_agent(root, "use-tool", retries=0, input=TOOLS_IN, output=CALL_OUT)
