@@ -148,7 +148,7 @@ async def run_demo(
 
 
 def needed_models(controller: Controller) -> tuple[str, ...]:
-    """What must be installed: the models of the benchmark, and what else the service desk cannot do without."""
+    """What must be installed: the benchmark's models, and what else the service desk cannot do without."""
     workspace = controller.workspace
     names = list(read_benchmark(workspace.roots, BENCHMARK).models)
     for step in workspace.workflow(DESK).steps:
