@@ -42,7 +42,13 @@ def ask_on(view: LiveView | LinesView | SilentView) -> Approver:
             with view.put_aside() as console:
                 print_call(console, asked)
                 console.print("Run it? [y/N] ", end="", markup=False)
-                return (await _read_line()).strip().lower() in ("y", "yes", "j", "ja")
+                typed = ""
+                try:
+                    typed = await _read_line()
+                finally:
+                    if not typed.endswith("\n"):
+                        console.print()
+                return typed.strip().lower() in ("y", "yes", "j", "ja")
 
     return approve
 

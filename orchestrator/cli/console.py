@@ -55,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
         table.add_column(column, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
-    to_stdout().print(table)
+    _print_block(table)
 
 
 def _cell(value: Any) -> Any:
@@ -149,4 +149,14 @@ def print_pairs(pairs: Iterable[tuple[str, Any]], *, indent: int = 0) -> None:
     for name, value in pairs:
         if value is not None:
             grid.add_row(name, Text(visible(str(value))))
-    to_stdout().print(Padding(grid, (0, 0, 0, indent), expand=False))
+    _print_block(Padding(grid, (0, 0, 0, indent), expand=False))
+
+
+def _print_block(block: Any) -> None:
+    """Print columns; down a pipe without the spaces that only fill the last one."""
+    console = to_stdout()
+    if sys.stdout.isatty():
+        return console.print(block)
+    with console.capture() as caught:
+        console.print(block)
+    print("\n".join(line.rstrip() for line in caught.get().rstrip("\n").split("\n")))

@@ -13,7 +13,7 @@ from orchestrator.cli.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.types import Event, Plan, Route, Step
+    from orchestrator.types import Event, Plan, Step
 
 LONGEST = 200
 
@@ -68,14 +68,14 @@ def line_of(event: Event) -> str | None:
             return f"run {event.run_id} started"
         case "planned":
             return f"plan: {_plan(event.plan)}"
-        case "routed":
-            return f"{event.subtask}: {_route(event.route)}"
+        case "routed" if event.route.model:
+            return f"{event.subtask}: asks {event.route.model} ({few_words(event.route)})"
         case "step_done":
             return f"{event.step.subtask}: {_step(event.step)}"
         case "approval_asked":
-            return f"{event.subtask}: {event.tool} is a write and waits for approval"
+            return f"{event.subtask}: {event.tool} is a write and asks first"
         case "approval_given":
-            return f"{event.subtask}: {'approved' if event.approved else 'refused'} by {event.by}"
+            return f"{event.subtask}: {'approved' if event.approved else 'not approved'}"
     return None
 
 
@@ -86,14 +86,12 @@ def _plan(plan: Plan) -> str:
     return f"{count(len(plan.subtasks), 'subtask')} ({plan.planner}): {order}"
 
 
-def _route(route: Route) -> str:
-    return f"asks {route.model} ({few_words(route)})" if route.model else "is answered by code"
-
-
 def _step(step: Step) -> str:
     if step.decision and step.decision.action in ("retry", "escalate"):
         return first_line(visible(refusal(step)), LONGEST)
     who = step.model or step.tool or "code"
+    if step.status == "waiting":
+        return "waits for approval; nothing was written"
     if step.status == "skipped":
         return f"skipped ({reason_of(step)})"
     tokens = add_tokens(None, step)

@@ -16,6 +16,7 @@ from orchestrator.cli.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderResult
+    from rich.live import Live
     from rich.text import Text
 
     from orchestrator.types import Event
@@ -37,33 +38,39 @@ class LiveView:
     """Shows a run while it happens. Use `with view.shown():` around the loop that feeds it events."""
 
     def __init__(self, state: RunState, console: Console | None = None) -> None:
-        from rich.live import Live
-
         self.state = state
         self.console = console or to_people()
-        self._live = Live(
-            get_renderable=lambda: Tree(state), console=self.console, refresh_per_second=REDRAWS_PER_S
-        )
+        self._live = self._new()
 
     def see(self, event: Event) -> None:
         self.state.see(event)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        with self._live:
+        self._live.start(refresh=True)
+        try:
             yield
-        self.console.print(totals(self.state), style="dim")
+        finally:
+            self._live.stop()
+        self.console.print(totals(self.state), style="dim", markup=False)
 
     @contextmanager
     def put_aside(self) -> Iterator[Console]:
-        """Take the drawing off the screen while a person is asked something."""
+        """Take the drawing off the screen while a person is asked something; draw again below that."""
         self._live.transient = True
         self._live.stop()
         try:
             yield self.console
         finally:
-            self._live.transient = False
+            self._live = self._new()
             self._live.start(refresh=True)
+
+    def _new(self) -> Live:
+        from rich.live import Live
+
+        return Live(
+            get_renderable=lambda: Tree(self.state), console=self.console, refresh_per_second=REDRAWS_PER_S
+        )
 
 
 class Tree:
@@ -73,13 +80,16 @@ class Tree:
         self.state = state
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield draw(self.state, min(options.max_width, 120))
+        # Two columns stay free: the terminal echoes ^C there, and a line that is full would push it down.
+        yield draw(self.state, min(options.max_width, 120) - 2)
 
 
 def draw(state: RunState, width: int) -> Group:
     """The plan as a tree; under each subtask what was refused, and what is being written now."""
     from rich.console import Group
 
+    if not state.stages:
+        return Group(_head(state, width))
     lines = [_head(state, width)]
     columns = _columns(state)
     last = len(state.stages) - 1

@@ -43,6 +43,7 @@ class Row:
     duration_s: float | None = None
     started: float | None = None
     writing: str = ""
+    ladder: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
 
@@ -85,7 +86,7 @@ class RunState:
                 row.state, row.why = "asking", "waits for a person"
             case "approval_given" if row := self.rows.get(event.subtask):
                 row.state, row.started = "working", self._clock()
-                row.why = f"approved by {event.by}" if event.approved else f"refused by {event.by}"
+                row.why = "approved" if event.approved else "not approved"
             case "run_done":
                 self.result, self._ended, self.planning = event.result, self._clock(), ""
 
@@ -98,6 +99,7 @@ class RunState:
         row.state, row.started = "working", self._clock()
         row.by = route.model or "code"
         row.why = few_words(route) if route.model else ""
+        row.ladder = route.ladder
 
     def _write(self, subtask: str, model: str, text: str) -> None:
         row = self.rows.get(subtask)
@@ -114,10 +116,12 @@ class RunState:
         row.tokens = add_tokens(row.tokens, step)
         if step.decision and step.decision.action in ("retry", "escalate"):
             row.notes.append(refusal(step))
-            row.started = row.started or self._clock()
+            if step.decision.action == "escalate":
+                row.by = next_rung(row.ladder, step.model)
+                row.why = f"after {step.model}"
             return
         row.state = step.status
-        if step.status != "completed" and (step.error or step.decision):
+        if step.status not in ("completed", "waiting") and (step.error or step.decision):
             row.notes.append(reason_of(step))
 
 
@@ -147,6 +151,12 @@ def few_words(route: Route) -> str:
     return head
 
 
+def next_rung(ladder: tuple[str, ...], model: str | None) -> str:
+    """The model after `model` on the ladder, or nothing."""
+    higher = ladder[ladder.index(model) + 1 :] if model in ladder else ()
+    return higher[0] if higher else ""
+
+
 def refusal(step: Step) -> str:
     """Why an attempt was not taken, and what comes next."""
     decision = step.decision
@@ -165,7 +175,7 @@ def add_tokens(so_far: int | None, step: Step) -> int | None:
 
 
 def totals(state: RunState) -> str:
-    """One line: how it ended, and what it took."""
+    """How it ended and what it took; then where to read why."""
     from orchestrator.cli.console import number, seconds
 
     result = state.result
@@ -176,4 +186,4 @@ def totals(state: RunState) -> str:
     parts = [f"{result.status} in {seconds(state.elapsed_s)}", count(usage.calls, "model call")]
     parts += [count(sum(tokens), "token")] if tokens else []
     parts += [f"{number(usage.energy_j)} J {usage.energy_source}"] if usage.energy_j is not None else []
-    return " · ".join([*parts, f"lilliput runs show {result.run_id}"])
+    return " · ".join(parts) + f"\nWhy each model answered: lilliput runs show {result.run_id}"

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from orchestrator.types.base import Capability, Device, Json, Name, Precision, Record, RuntimeName, Source
+from orchestrator.types.base import Capabilities, Device, Json, Name, Precision, Record, RuntimeName, Source
 
 _PART = re.compile(r"^(pypi:[A-Za-z0-9._-]+==[^/]+/.+|hf:[^/@]+/[^/@]+@[^/]+/.+|file:.+)$")
 
@@ -89,7 +89,7 @@ class ModelCard(Record):
     origin: str
     runtime: RuntimeName
     role: Literal["crew", "reference", "twin"] = "crew"
-    capabilities: frozenset[Capability]
+    capabilities: Capabilities
     languages: tuple[str, ...] = ()
     parameters: int | None = None
     context_tokens: int | None = None

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from orchestrator.types.base import Capability, Json, Name, Record
+from orchestrator.types.base import Capabilities, Json, Name, Record
 from orchestrator.types.models import Usage
 
 
@@ -20,7 +20,7 @@ class AgentSpec(Record):
 
     name: Name
     description: str
-    needs: frozenset[Capability] = frozenset()
+    needs: Capabilities = frozenset()
     input: Json
     output: Json | None = None
     output_from: str | None = None

@@ -1,0 +1,132 @@
+"""`lilliput run`, from the words on the command line to the exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Lilliput, write_card
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_answer_goes_to_stdout_and_the_story_to_stderr(lilliput: Lilliput) -> None:
+    said = lilliput("run", "hello", "--workflow", "notes", "--yes")
+    assert said.code == 0
+    assert said.json == {"note": "N-1", "text": "hellohellohellohello"}
+    assert "plan: 4 subtasks (workflow notes): twice > loud + again > note" in said.err
+    assert "loud: asks small (smallest of 2 capable)" in said.err
+    assert "loud: small was refused: loud: 'too quiet' is not in capitals (asked again)" in said.err
+    assert "loud: small was refused: loud: 'too quiet' is not in capitals (next model)" in said.err
+    assert "loud: completed by large" in said.err
+    assert "modelled" in said.err
+
+
+def test_a_write_waits_without_a_person_and_nothing_is_written(desk: Path, lilliput: Lilliput) -> None:
+    said = lilliput("run", "hello", "--workflow", "notes")
+    assert said.code == 3
+    assert said.json["note"] is None
+    assert "Run it again with --yes" in said.err
+    assert not list(desk.parent.rglob("note.txt"))
+
+
+@pytest.mark.usefixtures("desk")
+def test_one_agent_is_asked_with_words_or_with_text(lilliput: Lilliput) -> None:
+    assert lilliput("run", "ab", "--agent", "double").out == "abab\n"
+    assert lilliput("run", "--agent", "double", "--input", "text=a=b").out == "a=ba=b\n"
+
+
+@pytest.mark.usefixtures("desk")
+def test_text_comes_from_stdin_on_request(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("from a pipe"))
+    assert lilliput("run", "-", "--agent", "double").out == "from a pipefrom a pipe\n"
+
+
+def test_inputs_come_from_a_json_or_yaml_file(desk: Path, lilliput: Lilliput) -> None:
+    (desk / "in.json").write_text(json.dumps({"text": "x"}))
+    (desk / "in.yaml").write_text("text: y\n")
+    assert lilliput("run", "--agent", "double", "--input-file", "in.json").out == "xx\n"
+    assert lilliput("run", "--agent", "double", "--input-file", "in.yaml").out == "yy\n"
+    assert lilliput("run", "--agent", "double", "--input-file", "none.json").code == 2
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_document_holds_the_result_the_plan_and_the_steps(lilliput: Lilliput) -> None:
+    said = lilliput("run", "hello", "--workflow", "notes", "--yes", "--json")
+    assert said.err == ""
+    assert said.json["status"] == "completed"
+    assert [step["id"] for step in said.json["plan"]["subtasks"]] == ["twice", "loud", "again", "note"]
+    loud = [step for step in said.json["steps"] if step["subtask"] == "loud"]
+    assert [step["decision"]["action"] for step in loud] == ["retry", "escalate", "accept"]
+    assert loud[0]["route"]["ladder"] == ["small", "large"]
+
+
+@pytest.mark.usefixtures("desk")
+def test_events_are_one_json_object_a_line(lilliput: Lilliput) -> None:
+    lines = lilliput("run", "ab", "--agent", "double", "--events").out.splitlines()
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert kinds == ["run_started", "planned", "routed", "step_done", "run_done"]
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_model_can_be_named(lilliput: Lilliput) -> None:
+    named = lilliput("run", "x", "--agent", "shout", "--model", "large", "--json").json
+    assert [step["model"] for step in named["steps"]] == ["large"]
+    assert named["steps"][0]["route"]["policy"] == "fixed:large"
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_failed_run_says_why_and_ends_with_1(lilliput: Lilliput) -> None:
+    said = lilliput("run", "x", "--agent", "shout", "--model", "small")
+    assert said.code == 1
+    assert "'too quiet' is not in capitals" in said.err
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_budget_ends_a_run(lilliput: Lilliput) -> None:
+    said = lilliput("run", "x", "--agent", "shout", "--budget-tokens", "1")
+    assert said.code == 1
+    assert "The budget of 1 tokens is used up" in said.err
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x", "--workflow", "nots"], "Unknown workflow 'nots'. Did you mean 'notes'?"),
+        (["x", "--agent", "shot"], "Unknown agent 'shot'. Did you mean 'shout'?"),
+        (["x", "--agent", "double", "--workflow", "notes"], "a workflow or an agent, not both"),
+        (["x", "--agent", "shout", "--route", "cascad"], "Unknown routing policy 'cascad'"),
+        (["x", "--agent", "shout", "--model", "lrge"], "Unknown model 'lrge'. Did you mean 'large'?"),
+        (
+            ["x", "--agent", "shout", "--model", "large", "--route", "cascade"],
+            "means --route fixed:M",
+        ),
+        (["--agent", "shout"], "'text' is a required property"),
+        (["--agent", "shout", "-i", "text"], "--input 'text' has no '='"),
+        (["x", "--agent", "shout", "-i", "times=many"], "--input times='many' is not integer"),
+        ([], "There is nothing to do"),
+    ],
+)
+def test_a_mistake_is_one_clear_message_and_exit_code_2(
+    lilliput: Lilliput, arguments: list[str], message: str
+) -> None:
+    said = lilliput("run", *arguments)
+    assert said.code == 2
+    assert message in " ".join(said.err.split())
+    assert said.out == ""
+
+
+def test_what_a_model_wrote_cannot_command_the_terminal(desk: Path, lilliput: Lilliput) -> None:
+    write_card(desk, "small", 1, reply='{"loud": "\\u001b[2Jgone"}')
+    said = lilliput("run", "x", "--agent", "shout", "--model", "small")
+    assert "\x1b" not in said.out + said.err
+
+
+def test_a_plan_by_a_model_that_is_not_installed_names_the_command(desk: Path, lilliput: Lilliput) -> None:
+    said = lilliput("run", "do something")
+    assert said.code in (1, 2)
+    assert "Traceback" not in said.err
+    assert said.err.strip()
