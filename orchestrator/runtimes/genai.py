@@ -72,7 +72,8 @@ class GenaiSession(NativeGenerator):
         self._control = ControlTokens(_special_tokens(folder / "tokenizer.json"))
         self._guide: Guide | None = None
         if "json-schema" in card.capabilities:
-            self._guide = Guide(need_file(card, folder, "tokenizer.json"), declared["vocab_size"], ends)
+            tokenizer_file = need_file(card, folder, "tokenizer.json")
+            self._guide = Guide(str(tokenizer_file), declared["vocab_size"], ends)
         self._slots = PrefixSlots(
             self._new_cache, context_tokens=context, whole_pieces_of=1 if device == "cpu" else CHUNK_TOKENS
         )

@@ -24,7 +24,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,16 +45,17 @@ _KEPT_GRAMMARS = 64
 
 
 class Guide:
-    """Compiles schemas for one model's vocabulary and keeps the compiled grammars."""
+    """Compiles schemas for one model's vocabulary and keeps the compiled grammars.
 
-    def __init__(self, tokenizer_file: Path, vocabulary: int, end_tokens: Iterable[int]) -> None:
+    `tokenizer`: the path of a tokenizer.json, or what is in it. `vocabulary`: scores that the model gives.
+    """
+
+    def __init__(self, tokenizer: str, vocabulary: int, end_tokens: Iterable[int]) -> None:
         from llguidance import LLTokenizer
 
         self._vocabulary = vocabulary
         self._end_tokens = frozenset(end_tokens)
-        self._tokenizer = LLTokenizer(
-            str(tokenizer_file), n_vocab=vocabulary, eos_token=sorted(self._end_tokens)
-        )
+        self._tokenizer = LLTokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(self._end_tokens))
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
 
     def constraint(self, schema: Json) -> Constraint:

@@ -211,8 +211,6 @@ class ModelPool:
             idle = [name for name in self._loaded if not self._wanted[name]]
             if idle:
                 await self._unload(min(idle, key=lambda name: self._loaded[name].worth))
-            elif self._used_bytes() == 0:
-                return
             else:
                 await self._a_release()
 
