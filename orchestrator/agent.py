@@ -108,9 +108,11 @@ class Call:
             raise Truncated(f"{session.card.name} used all {request.max_tokens} tokens before it was done.")
         return reply
 
-    async def generate_json(self, messages: Sequence[Message], json_schema: Json) -> tuple[Any, float | None]:
+    async def generate_json(
+        self, messages: Sequence[Message], json_schema: Json, *, max_tokens: int | None = None
+    ) -> tuple[Any, float | None]:
         """Ask for JSON that fits the schema: the value, and the model's confidence where it can tell."""
-        reply = await self.generate(messages, json_schema)
+        reply = await self.generate(messages, json_schema, max_tokens=max_tokens)
         try:
             return json.loads(reply.text), confidence_of(reply)
         except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""The model writes the middle only. Greeting and closing are fixed words, and so is a reply without a passage:
+"""The model writes the middle only; greeting and closing are fixed words. So is a reply without a passage:
 where nothing is known there is nothing to write, and a small model would fill the gap."""
 
 from __future__ import annotations

@@ -15,14 +15,13 @@ _PLACEHOLDER = re.compile(
 _CONTACT = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w|(?:https?://|www\.)[^\s)>\]]*\w")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
 # Words that are frequent in one language and absent from the others: enough to tell them apart, no more.
-_TELLTALE = {
-    "en": frozenset(["the", "and", "you", "your", "is", "are", "to", "of", "for", "with", "please", "this", "that", "it", "can", "will", "have", "be"]),
-    "nl": frozenset(
-        ["de", "het", "een", "en", "u", "je", "uw", "jouw", "is", "zijn", "van", "voor", "met", "dit", "dat", "kunt", "kan", "niet", "bij", "naar"]
-    ),
-    "de": frozenset(["der", "die", "das", "und", "sie", "ihr", "ist", "sind", "von", "mit", "für", "nicht", "ein", "eine", "zu", "auf"]),
-    "fr": frozenset(["le", "la", "les", "et", "vous", "votre", "est", "sont", "de", "pour", "avec", "ce", "un", "une", "dans", "sur"]),
+_FREQUENT = {
+    "en": "the and you your is are to of for with please this that it can will have be",
+    "nl": "de het een en u je uw jouw is zijn van voor met dit dat kunt kan niet bij naar",
+    "de": "der die das und sie ihr ist sind von mit für nicht ein eine zu auf",
+    "fr": "le la les et vous votre est sont de pour avec ce un une dans sur",
 }
+_TELLTALE = {code: frozenset(words.split()) for code, words in _FREQUENT.items()}
 _MIN_WORDS = 4
 
 

@@ -165,9 +165,9 @@ _NAMES = [
     re.compile(rf"(?:^|[.!?][ ]){_SIGN_OFF}[ \t]*,[ \t]*({_NAME})[ \t]*$", re.MULTILINE),
 ]
 # Words that follow a greeting or a sign-off and are nobody's name.
-_NOT_NAMES = """all team everyone everybody sir madam colleague colleagues customer support helpdesk servicedesk
-service desk it hr there allen collega collega's collegas heer mevrouw meneer iedereen klant klantenservice
-afdeling administratie sales finance office"""
+_NOT_NAMES = """all team everyone everybody sir madam colleague colleagues customer support helpdesk
+servicedesk service desk it hr there allen collega collega's collegas heer mevrouw meneer iedereen klant
+klantenservice afdeling administratie sales finance office"""
 _NOBODY = frozenset(_NOT_NAMES.split())
 
 
