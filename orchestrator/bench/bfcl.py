@@ -96,10 +96,12 @@ class Scorer:
 
 
 def call_of(answer: Any) -> Call | None:
-    """The call in the answer of an agent or workflow; None where it abstained.
+    """The call in the answer of an agent, or of a workflow that names it `call`; None where it abstained.
 
     Raises InvalidInput for an answer that is neither: a wrong wiring must not pass as an abstention.
     """
+    if isinstance(answer, Mapping) and set(answer) == {"call"}:
+        answer = answer["call"]
     if answer is None:
         return None
     if not isinstance(answer, Mapping) or "name" not in answer:

@@ -118,12 +118,16 @@ def test_tools_are_json_schema_for_any_agent() -> None:
     assert tool["parameters"]["required"] == ["place"]
 
 
-@pytest.mark.parametrize("answer", [None, {"name": None}, {"name": None, "arguments": None}])
+@pytest.mark.parametrize("answer", [None, {"name": None}, {"name": None, "arguments": {}}, {"call": None}])
 def test_an_abstention_is_no_call(answer: Any) -> None:
     assert call_of(answer) is None
 
 
-@pytest.mark.parametrize("answer", ["weather.at()", 3, {"tool": "weather.at"}, []])
+def test_a_workflow_may_name_its_call() -> None:
+    assert call_of({"call": RIGHT}) == call_of(RIGHT) == Call(name="weather.at", arguments={"place": "Ghent"})
+
+
+@pytest.mark.parametrize("answer", ["weather.at()", 3, {"tool": "weather.at"}, [], {}])
 def test_an_answer_that_is_no_call_never_passes_as_an_abstention(answer: Any) -> None:
     with pytest.raises(InvalidInput, match="name, arguments"):
         call_of(answer)
