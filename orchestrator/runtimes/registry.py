@@ -20,8 +20,8 @@ _MODULES = {
 
 def load_session(card: ModelCard, options: LoadOptions) -> Session:
     """Load the model; blocking. Raises ModelUnavailable when the runtime's library is not installed."""
-    module = import_module(f"orchestrator.runtimes.{_MODULES[card.runtime]}")
     try:
+        module = import_module(f"orchestrator.runtimes.{_MODULES[card.runtime]}")
         session: Session = module.load(card, options)
     except ModuleNotFoundError as error:
         raise ModelUnavailable(

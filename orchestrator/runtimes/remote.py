@@ -194,6 +194,8 @@ class _Reply:
             self.finish = choice.get("finish_reason") or self.finish
 
     def _hear_text(self, piece: str) -> None:
+        if not isinstance(piece, str):
+            raise TypeError(f"content is {piece!r}")
         if not piece:
             return
         if self.first_at is None:

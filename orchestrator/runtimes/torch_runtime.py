@@ -33,6 +33,7 @@ _PADDED_TOKENS = 4096
 
 def load(card: ModelCard, options: LoadOptions) -> Session:
     """Load the model; blocking. An embedder where the card embeds, else a generator."""
+    need_file(card, options.folder, str(card.options.get("gguf_file", "config.json")))
     os.environ.update({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"})
     import torch
     import transformers
@@ -47,7 +48,6 @@ def load(card: ModelCard, options: LoadOptions) -> Session:
     transformers.utils.logging.disable_progress_bar()
     embeds = "embed" in card.capabilities
     kind = transformers.AutoModel if embeds else transformers.AutoModelForCausalLM
-    need_file(card, options.folder, str(card.options.get("gguf_file", "config.json")))
     try:
         model = kind.from_pretrained(str(options.folder), **_placement(card, device))
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(options.folder), **_source(card))
