@@ -49,10 +49,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
+    for number, column in enumerate(columns):
         figures = column in right
-        table.add_column(column, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
+        # A name stays whole, so that it can be copied; the last columns give way.
+        whole = figures or number == 0
+        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     _print_block(table)
@@ -156,7 +160,8 @@ def _print_block(block: Any) -> None:
     """Print columns; down a pipe without the spaces that only fill the last one."""
     console = to_stdout()
     if sys.stdout.isatty():
-        return console.print(block)
+        console.print(block)
+        return
     with console.capture() as caught:
         console.print(block)
     print("\n".join(line.rstrip() for line in caught.get().rstrip("\n").split("\n")))

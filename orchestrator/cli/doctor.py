@@ -1,4 +1,4 @@
-"""`lilliput doctor`: what is here, where settings come from, what is missing and the command that mends it."""
+"""`lilliput doctor`: what is here, where settings come from, what is missing and what to type about it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,10 @@ Inputs = Annotated[
 InputFile = Annotated[
     Path | None, typer.Option("--input-file", metavar="FILE", help="Inputs from a JSON or YAML file.")
 ]
+Example = Annotated[
+    int | None,
+    typer.Option("--example", metavar="N", min=1, help="The workflow's own example N as the input."),
+]
 Policy = Annotated[
     str | None, typer.Option("--route", metavar="POLICY", help="cascade, smallest-capable or fixed:MODEL.")
 ]
@@ -50,6 +55,7 @@ def run(
     agent: Agent = None,
     inputs: Inputs = None,
     input_file: InputFile = None,
+    example: Example = None,
     route: Policy = None,
     model: Model = None,
     yes: Yes = False,
@@ -75,7 +81,7 @@ def run(
         workflow=workflow,
         agent=agent,
         words=inputs or [],
-        file=input_file,
+        base=_base(door, input_file, workflow, example),
         route=_policy(route, model),
         budget=budget,
     )
@@ -95,7 +101,7 @@ def build_task(
     workflow: str | None = None,
     agent: str | None = None,
     words: list[str],
-    file: Path | None = None,
+    base: Mapping[str, Any],
     route: str | None = None,
     budget: dict[str, float | int | None],
 ) -> Task:
@@ -111,7 +117,7 @@ def build_task(
         schema = door.workspace.workflow(workflow).input
     elif agent:
         schema = door.workspace.agent(agent).input
-    given = build_input(schema, text, words, _read_inputs(file))
+    given = build_input(schema, text, words, base)
     if not given and not schema:
         raise UserError("There is nothing to do.", hint='Try: lilliput run "…" --workflow service-desk')
     limits = {name: value for name, value in budget.items() if value is not None}
@@ -136,13 +142,25 @@ def _read_text(text: str | None) -> str | None:
     return sys.stdin.read() if text == "-" else text
 
 
-def _read_inputs(file: Path | None) -> dict[str, Any]:
+def _base(door: Door, file: Path | None, workflow: str | None, example: int | None) -> Mapping[str, Any]:
+    """What the inputs start from: a workflow's example, a file, or nothing. Raises UserError."""
+    from orchestrator.errors import UserError
+
+    if example is None:
+        return _read_inputs(file) if file else {}
+    if workflow is None or file:
+        raise UserError("--example N is an example of a workflow.", hint="Add --workflow NAME, and no file.")
+    examples = door.workspace.workflow(workflow).examples
+    if example > len(examples):
+        raise UserError(f"Workflow {workflow!r} has {len(examples)} examples, no number {example}.")
+    return examples[example - 1]
+
+
+def _read_inputs(file: Path) -> dict[str, Any]:
     """JSON is YAML, so one reader serves both. Raises UserError."""
     from orchestrator.errors import UserError
     from orchestrator.yamlfile import read_yaml
 
-    if file is None:
-        return {}
     if not file.is_file():
         raise UserError(f"--input-file {str(file)!r} is not a file.")
     data: dict[str, Any] = read_yaml(file).data

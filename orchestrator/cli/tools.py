@@ -18,13 +18,5 @@ def list_tools(as_json: JsonOption = False, workspace: WorkspaceOption = None) -
     specs = load_toolbox(open_door(workspace).workspace.tool_files).specs
     if as_json:
         return print_json(list(specs.values()))
-    rows = [
-        (
-            spec.name,
-            spec.effect,
-            ", ".join(spec.parameters.get("properties", {})),
-            first_line(spec.description),
-        )
-        for spec in specs.values()
-    ]
-    return print_table(("tool", "effect", "arguments", "what it does"), rows)
+    rows = [(tool.name, tool.effect, first_line(tool.description)) for tool in specs.values()]
+    return print_table(("tool", "effect", "what it does"), rows)

@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
-    from orchestrator.types import WorkflowSpec
+    from orchestrator.types import Subtask, WorkflowSpec
 
 app = typer.Typer(
     help="Declared plans: which agents and tools work on a task, in which order.", no_args_is_help=True
@@ -45,34 +45,38 @@ def show(name: Name, as_json: JsonOption = False, workspace: WorkspaceOption = N
             ("does", spec.description),
             ("inputs", inputs_of(spec.input)),
             ("subtasks", "\n".join(_subtasks(spec))),
-            ("try", _example(spec)),
+            ("try", _examples(spec)),
             ("file", place.workflows[name].file),
         ]
     )
 
 
 def _subtasks(spec: WorkflowSpec) -> list[str]:
-    from orchestrator.planning import needs
+    from orchestrator.planning import needs, plan_from_workflow
 
-    width = max(len(step.id) for step in spec.steps)
-    lines = []
-    for step in spec.steps:
-        after = ", ".join(needs(step))
-        line = f"{step.id:<{width}}  {step.agent or step.tool}"
-        line += f"  after {after}" if after else ""
-        lines.append(line + (f"  when {step.when}" if step.when else ""))
-    return lines
-
-
-def _example(spec: WorkflowSpec) -> str | None:
-    """A command to copy, from the workflow's first example."""
-    import json
-    import shlex
-
-    if not spec.examples:
-        return None
-    words = [
-        f"--input {shlex.quote(f'{key}={value if isinstance(value, str) else json.dumps(value)}')}"
-        for key, value in spec.examples[0].items()
+    steps = plan_from_workflow(spec).subtasks
+    ids, calls = (max(map(len, names)) for names in zip(*((s.id, _call(s)) for s in steps), strict=True))
+    return [
+        f"{step.id:<{ids}}  {_call(step):<{calls}}  {_order(step, needs(step))}".rstrip() for step in steps
     ]
-    return f"lilliput run --workflow {spec.name} " + " ".join(words)
+
+
+def _call(step: Subtask) -> str:
+    return step.agent or step.tool or ""
+
+
+def _order(step: Subtask, after: list[str]) -> str:
+    parts = [f"after {', '.join(after)}" if after else "", f"when {step.when}" if step.when else ""]
+    return "; ".join(part for part in (*parts, "optional" if step.optional else "") if part)
+
+
+def _examples(spec: WorkflowSpec) -> str | None:
+    """Commands to copy, each with the head of what it sends."""
+    from orchestrator.cli.console import first_line
+    from orchestrator.cli.visible import as_text
+
+    lines = [
+        f"lilliput run --workflow {spec.name} --example {number}\n  {first_line(as_text(example), 70)}"
+        for number, example in enumerate(spec.examples, start=1)
+    ]
+    return "\n".join(lines) or None

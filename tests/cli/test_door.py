@@ -125,9 +125,7 @@ def test_colours_are_left_out_where_nobody_wants_them(desk: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(desk: Path) -> None:
-    command = (
-        f"{sys.executable} -c 'from orchestrator.cli import main; main()' agents list --json | head -c 1"
-    )
+    command = shlex.join([*_apart(desk), "agents", "list", "--json"]) + " | head -c 1"
     done = subprocess.run(
         ["bash", "-c", command], env=_environment(desk.parent), capture_output=True, text=True, cwd=desk
     )
