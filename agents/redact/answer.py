@@ -119,7 +119,7 @@ def _national_numbers(text: str) -> Iterator[Found]:
 # --- e-mail and phone -----------------------------------------------------------------------------------
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?<![\w+.,-])(?:(?:\+|00)\s?[1-9]|\(?0[1-9])(?:[ ()./-]{0,2}\d){6,14}(?!\w)")
+_PHONE = re.compile(r"(?<![\w+.,-])(?:(?:\+|00)\s?[1-9]|\(?0[1-9])(?:[ ()./-]{0,3}\d){6,14}(?!\w)")
 _DATE = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{2,4}")
 # Digits in all: national numbers in the Netherlands and Belgium; E.164 with its country code.
 _NATIONAL_DIGITS = (9, 10)

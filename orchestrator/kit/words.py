@@ -18,7 +18,10 @@ als dan niet geen wel ook nog maar wat welke hoe wie wanneer waar waarom kan kun
 graag heb hebt heeft hebben moet"""
 STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_DUTCH.split())
 
-_ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e", "y")
+_ENDINGS = (
+    *("ations", "ation", "ating", "ators", "ator", "ates", "ated", "ate"),
+    *("ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e", "y"),
+)
 _SHORTEST_STEM = 3
 _WORD = re.compile(r"[^\W_]+")
 _JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_.\-/]+")
