@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.agent import schema_problem
-from orchestrator.kit.arguments import empty_required, invented_number, placeholder_in
+from orchestrator.kit.arguments import empty_required, invented_number, invented_words, placeholder_in
 from orchestrator.kit.toolschema import parameters_of
 
 
@@ -21,6 +21,10 @@ def check_no_placeholder(inputs: Mapping[str, Any], output: Any) -> str | None:
 
 def check_numbers_from_text(inputs: Mapping[str, Any], output: Any) -> str | None:
     return invented_number(output["arguments"], _schema(inputs, output), inputs["text"])
+
+
+def check_words_from_text(inputs: Mapping[str, Any], output: Any) -> str | None:
+    return invented_words(output["arguments"], _schema(inputs, output), inputs["text"])
 
 
 def _schema(inputs: Mapping[str, Any], output: Any) -> dict[str, Any]:

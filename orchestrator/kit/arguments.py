@@ -75,6 +75,33 @@ def invented_number(arguments: Mapping[str, Any], schema: Mapping[str, Any], tex
     return None
 
 
+def invented_words(arguments: Mapping[str, Any], schema: Mapping[str, Any], text: str) -> str | None:
+    """A string most of whose words, or one of whose numbers, stand neither in the text nor the description.
+
+    Lists of choices are exempt. On right answers (BFCL `simple_python`, all 400) this refuses 4 %: codes
+    such as USD for dollars.
+    """
+    fields: Mapping[str, Any] = schema.get("properties", {})
+    for name, value in arguments.items():
+        field = fields.get(name, {})
+        if "enum" in field or "enum" in field.get("items", {}):
+            continue
+        known = f"{text} {json.dumps(field, ensure_ascii=False)}"
+        for item in values_in(value):
+            if isinstance(item, str) and _is_invented(item, known):
+                return f"{name}: {item!r} is not in the text"
+    return None
+
+
+def _is_invented(value: str, known: str) -> bool:
+    words = word_set(split_name(value))
+    if occurs(value, known) or not words:
+        return False
+    digits = {part.lstrip("0") for part in re.findall(r"\d+", known)}
+    new_number = any(part.lstrip("0") not in digits for part in re.findall(r"\d+", value))
+    return new_number or 2 * len(words & word_set(split_name(known))) < len(words)
+
+
 def empty_required(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
     """An empty string or list where something has to be given."""
     for name in schema.get("required", []):
