@@ -109,13 +109,14 @@ async def _run_one(
 
 
 def judge(case: BfclCase, result: RunResult, scorer: Scorer) -> Score:
-    """(solved, kind, error). A run that failed solves nothing.
+    """(solved, kind, error). A run that failed made no call, and is scored as that.
 
-    The leaderboard would count a failed run as "no call", so as right where no function fits; that would
-    reward breaking down, so here it is wrong, for every arm alike.
+    It is what the leaderboard does, so a refused call is right where no function fits. An arm that merely
+    breaks down gains by it too; that is why reports show how many runs failed.
     """
     if result.status != "completed":
-        return False, "run_failed", result.error
+        score = scorer.score_call(case, None)
+        return score.valid, None if score.valid else "run_failed", result.error
     try:
         call = call_of(result.answer)
     except InvalidInput as problem:

@@ -64,7 +64,12 @@ def _success_rows(arms: tuple[ArmSummary, ...]) -> list[tuple[str, Cell]]:
     families: list[tuple[str, Cell]] = [
         (f"  {family.category}", solved_in(family.category)) for family in arms[0].families
     ]
-    return [("solved (official checker)", _solved), ("  95 % interval", _interval), *families]
+    return [
+        ("solved (official checker)", _solved),
+        ("  95 % interval", _interval),
+        *families,
+        ("runs that ended without an answer", lambda arm: str(arm.failed_runs)),
+    ]
 
 
 def _pair_rows(comparison: Comparison) -> list[tuple[str, Cell]]:
@@ -115,10 +120,9 @@ def _number(value: float | None) -> str:
 _COST_ROWS: list[tuple[str, Cell]] = [
     ("time per case, median", lambda arm: _seconds(arm.latency_p50_s)),
     ("time per case, p95", lambda arm: _seconds(arm.latency_p95_s)),
-    ("loading models (not in the times above)", lambda arm: _seconds(arm.load_s)),
     ("tokens read", lambda arm: _number(arm.prompt_tokens)),
     ("tokens written", lambda arm: _number(arm.completion_tokens)),
     ("calls by model", _calls),
     ("joules of the calls", _joules),
-    ("joules of being switched on meanwhile", _idle_joules),
+    ("joules of the idle machine meanwhile", _idle_joules),
 ]

@@ -54,6 +54,13 @@ class ArmSummary(Record):
         return self.solved / self.n if self.n else None
 
 
+class FamilyPairs(Record):
+    """The pairs of one category."""
+
+    category: str
+    pairs: Pairs
+
+
 class Comparison(Record):
     """Two arms on the same cases. Differences are first minus second."""
 
@@ -63,6 +70,7 @@ class Comparison(Record):
     difference: float
     interval: Interval
     p_value: float
+    families: tuple[FamilyPairs, ...]
     faster_first: int
     faster_second: int
     faster_p_value: float
@@ -98,7 +106,7 @@ def compare(first: str, second: str, outcomes: Sequence[Outcome]) -> Comparison:
     right = sorted((o for o in outcomes if o.arm == second), key=lambda o: o.case_id)
     if not left or [o.case_id for o in left] != [o.case_id for o in right]:
         raise ValueError(f"arms {first!r} and {second!r} did not answer the same cases")
-    pairs = count_pairs([o.solved for o in left], [o.solved for o in right])
+    pairs = _pairs(left, right)
     faster = sum(a.latency_s < b.latency_s for a, b in zip(left, right, strict=True))
     slower = sum(a.latency_s > b.latency_s for a, b in zip(left, right, strict=True))
     return Comparison(
@@ -108,6 +116,10 @@ def compare(first: str, second: str, outcomes: Sequence[Outcome]) -> Comparison:
         difference=(pairs.first - pairs.second) / pairs.n,
         interval=paired_difference(pairs),
         p_value=sign_test(pairs.only_first, pairs.only_second),
+        families=tuple(
+            FamilyPairs(category=name, pairs=_pairs(*(_of(name, side) for side in (left, right))))
+            for name in dict.fromkeys(outcome.category for outcome in outcomes)
+        ),
         faster_first=faster,
         faster_second=slower,
         faster_p_value=sign_test(faster, slower),
@@ -117,10 +129,11 @@ def compare(first: str, second: str, outcomes: Sequence[Outcome]) -> Comparison:
 def conclusion(comparison: Comparison) -> str:
     """One sentence: what these cases allow to conclude, and what they do not. Every figure is computed."""
     c, pairs = comparison, comparison.pairs
+    split = ", ".join(f"{f.category} {f.pairs.first} to {f.pairs.second}" for f in c.families)
     found = (
         f"On these {pairs.n} cases the {c.first} solved {pairs.first} and the {c.second} {pairs.second} "
-        f"({_points(c.difference)} points, 95 % interval {_points(c.interval.low)} to "
-        f"{_points(c.interval.high)}; exact McNemar p = {_p(c.p_value)} from {pairs.discordant} cases that "
+        f"({split}; {_points(c.difference)} points, 95 % interval {_points(c.interval.low)} to "
+        f"{_points(c.interval.high)}; exact McNemar {_p(c.p_value)} from {pairs.discordant} cases that "
         f"only one of them solved)"
     )
     return f"{found}: {_allowed(c)}, but {_not_allowed(c)}."
@@ -130,13 +143,13 @@ def _allowed(c: Comparison) -> str:
     claims = []
     if c.p_value < SIGNIFICANT:
         better = c.first if c.difference > 0 else c.second
-        claims.append(f"the {better} solves more of such cases")
+        claims.append(f"the {better} solves more of such a mix of cases")
     if c.faster_p_value < SIGNIFICANT:
         quicker, won = (
             (c.first, c.faster_first) if c.faster_first > c.faster_second else (c.second, c.faster_second)
         )
         claims.append(
-            f"the {quicker} is faster on this machine (in {won} of {c.pairs.n}, sign test p = "
+            f"the {quicker} is faster on this machine (in {won} of {c.pairs.n}, sign test "
             f"{_p(c.faster_p_value)})"
         )
     if not claims:
@@ -155,12 +168,20 @@ def _not_allowed(c: Comparison) -> str:
     )
 
 
+def _pairs(left: Sequence[Outcome], right: Sequence[Outcome]) -> Pairs:
+    return count_pairs([outcome.solved for outcome in left], [outcome.solved for outcome in right])
+
+
+def _of(category: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.category == category]
+
+
 def _points(share: float) -> str:
     return f"{100 * share:+.0f}"
 
 
 def _p(value: float) -> str:
-    return f"{value:.2g}" if value >= 0.001 else "under 0.001"
+    return f"p = {value:.2g}" if value >= 0.001 else "p < 0.001"
 
 
 def _families(outcomes: Sequence[Outcome]) -> tuple[FamilyCount, ...]:

@@ -66,10 +66,14 @@ async def test_right_wrong_and_abstained_are_scored() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_failed_run_solves_nothing_even_where_no_call_is_right() -> None:
+async def test_a_failed_run_is_scored_as_no_call() -> None:
     runner = FakeRunner(lambda task: make_result(None, status="failed"))
-    outcomes, _ = await run(runner, [make_case(1, "irrelevance")])
-    assert [(o.solved, o.kind, o.error) for o in outcomes] == [(False, "run_failed", "it broke")] * 2
+    outcomes, _ = await run(runner, [make_case(1), make_case(2, "irrelevance")])
+    assert [(o.category, o.solved, o.kind) for o in outcomes[1:3]] == [
+        ("multiple", False, "run_failed"),
+        ("irrelevance", True, None),
+    ]
+    assert {(o.status, o.error) for o in outcomes} == {("failed", "it broke")}
 
 
 @pytest.mark.anyio

@@ -144,4 +144,4 @@ async def test_a_crew_that_breaks_down_loses_and_the_demo_goes_on(root: Path) ->
     add_agent(root, "use-tool", retries=0, input=TOOLS_IN, output=CALL_OUT)
     report, _ = await demo(root)
     crew, _ = report.arms
-    assert (crew.solved, crew.failed_runs) == (0, 3)
+    assert (crew.solved, crew.failed_runs) == (1, 3), "no call is right where no function fits"

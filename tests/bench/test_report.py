@@ -47,11 +47,12 @@ def test_the_table_holds_every_figure_of_both_arms() -> None:
     assert cells(text, "solved (official checker)") == ["1 / 2 = 50 %", "1 / 2 = 50 %"]
     assert cells(text, "multiple") == ["1 / 1", "0 / 1"]
     assert cells(text, "irrelevance") == ["0 / 1", "1 / 1"]
+    assert cells(text, "runs that ended without an answer") == ["0", "0"]
     assert cells(text, "time per case, median") == ["6.50 s", "1.00 s"]
     assert cells(text, "tokens read") == ["1,234", "–"]
     assert cells(text, "calls by model") == ["tiny 1", "0"]
     assert cells(text, "joules of the calls") == ["700 (modelled)", "–"]
-    assert cells(text, "joules of being switched on meanwhile") == ["6 (modelled)", "–"]
+    assert cells(text, "joules of the idle machine meanwhile") == ["6 (modelled)", "–"]
     assert cells(text, "solved by this one only") == ["1", "1"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.statistics import Pairs, paired_difference, sign_test
-from orchestrator.bench.summary import Comparison, compare, conclusion, summarise
+from orchestrator.bench.summary import Comparison, FamilyPairs, compare, conclusion, summarise
 from orchestrator.types import Usage
 from tests.bench.helpers import make_outcome
 
@@ -20,6 +20,7 @@ def comparison(both: int, only_first: int, only_second: int, neither: int, faste
         difference=(only_first - only_second) / pairs.n,
         interval=paired_difference(pairs),
         p_value=sign_test(only_first, only_second),
+        families=(FamilyPairs(category="multiple", pairs=pairs),),
         faster_first=faster,
         faster_second=pairs.n - faster,
         faster_p_value=sign_test(faster, pairs.n - faster),
@@ -81,7 +82,9 @@ def test_arms_with_different_cases_are_not_compared() -> None:
 
 def test_a_small_difference_on_twenty_cases_shows_nothing() -> None:
     sentence = conclusion(comparison(12, 3, 2, 3))
-    assert sentence.startswith("On these 20 cases the crew solved 15 and the reference 14 (+5 points")
+    assert sentence.startswith(
+        "On these 20 cases the crew solved 15 and the reference 14 (multiple 15 to 14; +5 points"
+    )
     assert "exact McNemar p = 1 from 5 cases" in sentence
     assert "they do not show which of the two solves more or is faster" in sentence
     assert "would take about" in sentence
@@ -95,7 +98,7 @@ def test_a_faster_crew_may_be_concluded_while_success_may_not() -> None:
 
 def test_a_crew_that_loses_is_said_to_lose() -> None:
     sentence = conclusion(comparison(5, 0, 9, 6, faster=2))
-    assert "they show that the reference solves more of such cases" in sentence
+    assert "they show that the reference solves more of such a mix of cases" in sentence
     assert "and that the reference is faster on this machine (in 18 of 20" in sentence
     assert "does not say by how much" in sentence
     assert "would take about" not in sentence
@@ -106,3 +109,17 @@ def test_the_sentence_is_one_sentence() -> None:
         sentence = conclusion(comparison(*cells))
         assert sentence.endswith(".")
         assert ". " not in sentence.removesuffix(".")
+
+
+def test_the_sentence_says_where_a_difference_comes_from() -> None:
+    outcomes = [
+        *two_arms([True, False], [True, False]),
+        make_outcome(9, "crew", True, category="irrelevance"),
+        make_outcome(9, "reference", False, category="irrelevance"),
+    ]
+    found = compare("crew", "reference", outcomes)
+    assert [(f.category, f.pairs.first, f.pairs.second) for f in found.families] == [
+        ("multiple", 1, 1),
+        ("irrelevance", 1, 0),
+    ]
+    assert "(multiple 1 to 1, irrelevance 1 to 0; +33 points" in conclusion(found)
