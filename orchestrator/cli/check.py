@@ -256,6 +256,6 @@ def print_report(report: Report) -> None:
     rows = [("✗" if trial.complaint else "✓", trial.what, trial.result) for trial in report.trials]
     print_table(("", "tried", "what came out"), rows)
     for complaint in report.complaints:
-        console.print(f"✗ {complaint}", style="red", markup=False, soft_wrap=True)
+        console.print(f"✗ {complaint}", style="red", markup=False)
     if not report.complaints:
         console.print("✓ The card claims nothing that did not hold here.", style="green")

@@ -87,9 +87,9 @@ def complain(message: str, hint: str | None = None) -> None:
     from orchestrator.cli.visible import visible
 
     console = to_people()
-    console.print(visible(message), style="red", markup=False, soft_wrap=True)
+    console.print(visible(message), style="red", markup=False)
     if hint:
-        console.print(visible(hint), markup=False, soft_wrap=True)
+        console.print(visible(hint), markup=False)
 
 
 # --- figures --------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ class Screen:
         return None
 
     def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False)
 
 
 def _bar() -> Progress:
@@ -150,4 +150,4 @@ def _keep(door: Door, report: DemoReport, picture: Path | None) -> None:
     record, image = write_report(report, door.settings.state_dir)
     if picture:
         picture.write_bytes(image.read_bytes())
-    to_people().print(f"Record: {record}\nPicture: {picture or image}", markup=False, soft_wrap=True)
+    to_people().print(f"Record: {record}\nPicture: {picture or image}", markup=False)

@@ -139,9 +139,9 @@ def _print(found: dict[str, Any]) -> None:
     )
     console.print()
     for problem in found["problems"]:
-        console.print(f"✗ {problem['message']}", style="red", markup=False, soft_wrap=True)
+        console.print(f"✗ {problem['message']}", style="red", markup=False)
     for line in _advice(found):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False)
 
 
 def _head(found: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -40,7 +40,7 @@ class LinesView:
         yield self.console
 
     def _print(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False)
 
 
 class SilentView:

@@ -40,8 +40,8 @@ def list_models(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
         )
         for card in cards
     ]
-    columns = ("model", "here", "download", "memory", "runs", "can", "role")
-    return print_table(columns, rows, right=("download", "memory"))
+    columns = ("model", "here", "size", "memory", "runs", "can", "role")
+    return print_table(columns, rows, right=("size", "memory"))
 
 
 @app.command()

@@ -161,7 +161,7 @@ def refusal(step: Step) -> str:
     """Why an attempt was not taken, and what comes next."""
     decision = step.decision
     then = "asked again" if decision and decision.action == "retry" else "next model"
-    return f"{step.model or 'it'} was refused: {reason_of(step)} ({then})"
+    return f"{step.model or 'it'} failed, {then}: {reason_of(step)}"
 
 
 def reason_of(step: Step) -> str:

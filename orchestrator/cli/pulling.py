@@ -33,7 +33,7 @@ def _announce(door: Door, plans: list[PullPlan]) -> None:
 
     console = to_people()
     for plan in plans:
-        console.print(plan.text(), markup=False, soft_wrap=True)
+        console.print(plan.text(), markup=False)
     for plan in plans:
         if plan.state != "installed":
             refuse_if_impossible(plan, door.workspace.card(plan.model))
@@ -107,9 +107,7 @@ class _Lines:
         mark = (event.stage, tenth if event.stage == "download" else event.text)
         if mark != self._last:
             self._last = mark
-            self._console.print(
-                f"{self._name}: {_doing(event)} {_figures(event)}".rstrip(), markup=False, soft_wrap=True
-            )
+            self._console.print(f"{self._name}: {_doing(event)} {_figures(event)}".rstrip(), markup=False)
 
 
 def _doing(event: PullEvent, *, short: bool = False) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,6 +131,25 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A home of its own; bytecode may be kept, as it is for a user."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    homes = {name: str(folder / name.lower()) for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
+    return {**kept, **homes}
+
+
+def apart(desk: Path) -> list[str]:
+    """The command in a process of its own, with the same small built-in content as the `desk` fixture."""
+    builtin = str(desk.parent / "builtin")
+    code = f"""
+import pathlib, orchestrator.workspace
+orchestrator.workspace.builtin_root = lambda: pathlib.Path({builtin!r})
+from orchestrator.cli import main
+main()
+"""
+    return [sys.executable, "-c", code]
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_an_agent_is_shown_with_its_inputs_and_prompt(lilliput: Lilliput) -> Non
 def test_a_workflow_is_shown_with_its_order_and_a_command_to_copy(lilliput: Lilliput) -> None:
     said = lilliput("workflows", "show", "notes")
     assert "note   keep_note  after loud" in said.out
-    assert "lilliput run --workflow notes --input text=hello" in said.out
+    assert "lilliput run --workflow notes --example 1" in said.out
     assert lilliput("workflows", "show", "notes", "--json").json["steps"][0]["with"] == {
         "text": "${task.text}"
     }

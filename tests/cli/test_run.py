@@ -18,8 +18,8 @@ def test_the_answer_goes_to_stdout_and_the_story_to_stderr(lilliput: Lilliput) -
     assert said.json == {"note": "N-1", "text": "hellohellohellohello"}
     assert "plan: 4 subtasks (workflow notes): twice > loud + again > note" in said.err
     assert "loud: asks small (smallest of 2 capable)" in said.err
-    assert "loud: small was refused: loud: 'too quiet' is not in capitals (asked again)" in said.err
-    assert "loud: small was refused: loud: 'too quiet' is not in capitals (next model)" in said.err
+    assert "loud: small failed, asked again: loud: 'too quiet' is not in capitals" in said.err
+    assert "loud: small failed, next model: loud: 'too quiet' is not in capitals" in said.err
     assert "loud: completed by large" in said.err
     assert "modelled" in said.err
 
@@ -50,6 +50,14 @@ def test_inputs_come_from_a_json_or_yaml_file(desk: Path, lilliput: Lilliput) ->
     assert lilliput("run", "--agent", "double", "--input-file", "in.json").out == "xx\n"
     assert lilliput("run", "--agent", "double", "--input-file", "in.yaml").out == "yy\n"
     assert lilliput("run", "--agent", "double", "--input-file", "none.json").code == 2
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_workflow_brings_its_own_examples(lilliput: Lilliput) -> None:
+    said = lilliput("run", "--workflow", "notes", "--example", "1", "--yes")
+    assert said.json["text"] == "hello" * 4
+    assert "has 1 examples, no number 2" in lilliput("run", "--workflow", "notes", "--example", "2").err
+    assert lilliput("run", "--agent", "double", "--example", "1").code == 2
 
 
 @pytest.mark.usefixtures("desk")
