@@ -14,10 +14,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.console import number, print_pairs, print_table, seconds, size, to_stdout
 from orchestrator.cli.door import Door
+from orchestrator.types import Record
 
 if TYPE_CHECKING:
     from orchestrator.runtimes.base import Embedder, Generator, LanguageDetector, Session
@@ -45,7 +46,7 @@ UNIT = 1e-3
 SLACK = 1.25
 
 
-class Trial(NamedTuple):
+class Trial(Record):
     """One thing that was tried: what came out, or what is wrong with it."""
 
     what: str
@@ -53,7 +54,11 @@ class Trial(NamedTuple):
     complaint: str | None = None
 
 
-class Report(NamedTuple):
+def _trial(what: str, result: str, complaint: str | None = None) -> Trial:
+    return Trial(what=what, result=result, complaint=complaint)
+
+
+class Report(Record):
     """What was found about one model on this machine. Memory is how much the process grew."""
 
     model: str
@@ -91,7 +96,14 @@ async def _check(door: Door, name: str) -> Report:
         grown = max(resident_bytes() - before, 0)
         session.close()
     trials.append(_memory(card, grown))
-    return Report(name, load_s, grown, _ttft(answers), _speed(answers), tuple(trials))
+    return Report(
+        model=name,
+        load_s=load_s,
+        memory_bytes=grown,
+        ttft_s=_ttft(answers),
+        tokens_per_s=_speed(answers),
+        trials=tuple(trials),
+    )
 
 
 def resident_bytes() -> int:
@@ -122,14 +134,14 @@ async def _guarded(what: str, attempt: Callable[[], Awaitable[Trial]]) -> Trial:
     try:
         return await attempt()
     except Exception as error:
-        return Trial(what, "failed", f"{type(error).__name__}: {error}")
+        return _trial(what, "failed", f"{type(error).__name__}: {error}")
 
 
 async def _generate(session: Session) -> tuple[list[Trial], list[Generation]]:
     from orchestrator.runtimes.base import Generator
 
     if not isinstance(session, Generator):
-        return [Trial("generate", "failed", f"the {session.card.runtime} runtime does not generate")], []
+        return [_trial("generate", "failed", f"the {session.card.runtime} runtime does not generate")], []
     answers: list[Generation] = []
     trials = [await _guarded("generate", partial(_answer, session, prompt, answers)) for prompt in PROMPTS]
     if "json-schema" in session.card.capabilities:
@@ -143,7 +155,7 @@ async def _answer(session: Generator, prompt: str, answers: list[Generation]) ->
     reply = await session.generate(_request(prompt, max_tokens=48))
     answers.append(reply)
     empty = None if reply.text.strip() else f"nothing came back for {prompt!r}"
-    return Trial("generate", reply.text.strip(), empty)
+    return _trial("generate", reply.text.strip(), empty)
 
 
 async def _keep_schema(session: Generator) -> Trial:
@@ -154,20 +166,20 @@ async def _keep_schema(session: Generator) -> Trial:
     try:
         jsonschema.validate(json.loads(reply.text), SCHEMA)
     except (json.JSONDecodeError, jsonschema.ValidationError) as error:
-        return Trial("json-schema", reply.text, f"the schema is not kept: {str(error).splitlines()[0]}")
-    return Trial("json-schema", reply.text)
+        return _trial("json-schema", reply.text, f"the schema is not kept: {str(error).splitlines()[0]}")
+    return _trial("json-schema", reply.text)
 
 
 async def _logprobs(session: Generator) -> Trial:
     reply = await session.generate(_request(PROMPTS[0], logprobs=True, max_tokens=16))
     found = reply.logprobs
     if not found:
-        return Trial("logprobs", "none", "no log-probabilities came back")
+        return _trial("logprobs", "none", "no log-probabilities came back")
     if reply.completion_tokens is not None and len(found) != reply.completion_tokens:
-        return Trial("logprobs", "wrong", f"{len(found)} of them for {reply.completion_tokens} tokens")
+        return _trial("logprobs", "wrong", f"{len(found)} of them for {reply.completion_tokens} tokens")
     if max(found) > 0:
-        return Trial("logprobs", "wrong", f"a log-probability of {max(found):.3g} is above 0")
-    return Trial("logprobs", f"{len(found)} tokens, mean {sum(found) / len(found):.2f}")
+        return _trial("logprobs", "wrong", f"a log-probability of {max(found):.3g} is above 0")
+    return _trial("logprobs", f"{len(found)} tokens, mean {sum(found) / len(found):.2f}")
 
 
 async def _embed(session: Any) -> Trial:
@@ -179,11 +191,11 @@ async def _embed(session: Any) -> Trial:
     shape = f"{made.vectors.shape[0]} texts, {made.vectors.shape[1]} dimensions"
     claimed = session.card.options.get("dimensions")
     if claimed is not None and claimed != made.vectors.shape[1]:
-        return Trial("embed", shape, f"the card says {claimed} dimensions")
+        return _trial("embed", shape, f"the card says {claimed} dimensions")
     if made.vectors.shape[0] != len(TEXTS) or np.abs(lengths - 1).max() > UNIT:
-        return Trial("embed", shape, "the vectors do not have length 1")
+        return _trial("embed", shape, "the vectors do not have length 1")
     per_text = made.duration_s / len(TEXTS)
-    return Trial("embed", f"{shape}, {seconds(per_text)} a text")
+    return _trial("embed", f"{shape}, {seconds(per_text)} a text")
 
 
 async def _detect(session: Any) -> Trial:
@@ -191,7 +203,7 @@ async def _detect(session: Any) -> Trial:
     found = await detector.detect([text for _, text in TEXTS])
     told = ", ".join(f"{language.code} {language.probability:.2f}" for language in found)
     wrong = [code for (code, _), language in zip(TEXTS, found, strict=True) if language.code != code]
-    return Trial("detect-language", told, f"plain {', '.join(wrong)} was not recognised" if wrong else None)
+    return _trial("detect-language", told, f"plain {', '.join(wrong)} was not recognised" if wrong else None)
 
 
 def _context(card: ModelCard, folder: Path) -> Iterator[Trial]:
@@ -200,7 +212,7 @@ def _context(card: ModelCard, folder: Path) -> Iterator[Trial]:
         return
     told = f"card {card.context_tokens:,}, model {own:,} tokens"
     too_much = None if card.context_tokens <= own else "the card claims more than the model has"
-    yield Trial("context", told, too_much)
+    yield _trial("context", told, too_much)
 
 
 def own_context(folder: Path) -> int | None:
@@ -218,8 +230,8 @@ def own_context(folder: Path) -> int | None:
 def _memory(card: ModelCard, grown: int) -> Trial:
     told = f"{size(grown)} (card: {size(card.memory_bytes)})"
     if card.memory_bytes is not None and grown > card.memory_bytes * SLACK:
-        return Trial("memory", told, "takes more than the card says")
-    return Trial("memory", told)
+        return _trial("memory", told, "takes more than the card says")
+    return _trial("memory", told)
 
 
 def _request(prompt: str, **options: Any) -> Any:

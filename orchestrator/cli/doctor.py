@@ -111,7 +111,7 @@ def _settings(door: Door) -> list[dict[str, Any]]:
 
 def _counts(door: Door) -> dict[str, int]:
     place = door.workspace
-    return {"agents": len(place.agents), "workflows": len(place.workflows), "models": len(place.cards)}
+    return {"agent": len(place.agents), "workflow": len(place.workflows), "model": len(place.cards)}
 
 
 def _size_of(folder: Path) -> int:
@@ -145,7 +145,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _head(found: dict[str, Any]) -> list[tuple[str, Any]]:
-    from orchestrator.cli.console import size
+    from orchestrator.cli.console import count, size
 
     here: Environment = found["environment"]
     return [
@@ -154,7 +154,7 @@ def _head(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("cuda", "present" if found["cuda"] else "not here; models run on the CPU"),
         ("parts", ", ".join(f"{name} {version}" for name, version in here.packages.items())),
         ("workspace", "\n".join(map(str, found["workspaces"]))),
-        ("content", ", ".join(f"{many} {what}" for what, many in found["counts"].items())),
+        ("content", ", ".join(count(many, what) for what, many in found["counts"].items())),
         ("installed", ", ".join(_models(found, "installed")) or "no model yet"),
         ("cache", size(found["cache_bytes"])),
     ]

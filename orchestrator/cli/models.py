@@ -72,11 +72,11 @@ def pull(names: Names, as_json: JsonOption = False, workspace: WorkspaceOption =
 def check(name: Name, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
     """Load a model, try everything that its card claims, and complain about what does not hold (exit 1)."""
     from orchestrator.cli.check import check_model, print_report
-    from orchestrator.cli.console import print_json
+    from orchestrator.cli.console import plain, print_json
 
     report = check_model(open_door(workspace), name)
     if as_json:
-        print_json(report)
+        print_json({**plain(report), "complaints": report.complaints})
     else:
         print_report(report)
     raise typer.Exit(FAILED if report.complaints else 0)
