@@ -31,7 +31,7 @@ PROMPTS = (
 )
 SCHEMA = {
     "type": "object",
-    "properties": {"colour": {"enum": ["red", "green", "blue"]}, "count": {"type": "integer"}},
+    "properties": {"colour": {"enum": ["red", "green", "blue"]}, "count": {"enum": [1, 2, 3]}},
     "required": ["colour", "count"],
     "additionalProperties": False,
 }
