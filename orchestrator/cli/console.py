@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, OverflowMethod
 
 # Wide enough that a table in a pipe is never folded.
 PIPE_WIDTH = 10_000
@@ -44,8 +44,10 @@ def plain(value: Any) -> Any:
     return to_jsonable_python(value, by_alias=True)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """A table without vertical lines. `right` names the columns that hold figures."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), cut: str = ""
+) -> None:
+    """A table without vertical lines. `right` names the columns of figures, `cut` one that stays one line."""
     from rich import box
     from rich.table import Table
 
@@ -55,8 +57,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
     for number, column in enumerate(columns):
         figures = column in right
         # A name stays whole, so that it can be copied; the last columns give way.
-        whole = figures or number == 0
-        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow="fold")
+        whole = figures or number == 0 or column == cut
+        overflow: OverflowMethod = "ellipsis" if column == cut else "fold"
+        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow=overflow)
     for row in rows:
         table.add_row(*map(_cell, row))
     _print_block(table)
@@ -126,6 +129,15 @@ def moment(value: str) -> str:
         return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return value
+
+
+def ago(value: str) -> str:
+    """An ISO time as how long that is ago, in the largest unit that fits."""
+    passed = (datetime.now(UTC) - datetime.fromisoformat(value)).total_seconds()
+    for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed >= length_s:
+            return f"{passed / length_s:.0f} {unit}"
+    return f"{max(passed, 0):.0f} s"
 
 
 def first_line(text: str, limit: int = 100) -> str:

@@ -89,14 +89,18 @@ def _plan(plan: Plan) -> str:
 def _step(step: Step) -> str:
     if step.decision and step.decision.action in ("retry", "escalate"):
         return first_line(visible(refusal(step)), LONGEST)
-    who = step.model or step.tool or "code"
     if step.status == "waiting":
         return "waits for approval; nothing was written"
     if step.status == "skipped":
         return f"skipped ({reason_of(step)})"
     tokens = add_tokens(None, step)
     took = seconds(step.usage.duration_s) if step.usage.duration_s is not None else None
-    parts = [f"{step.status} by {who}", took, count(tokens, "token") if tokens else None]
+    who = step.model or step.tool or ("code" if step.decision else None)
+    parts = [
+        f"{step.status} by {who}" if who else step.status,
+        took,
+        count(tokens, "token") if tokens else None,
+    ]
     if step.status != "completed":
         parts.append(visible(reason_of(step)))
     return first_line(", ".join(part for part in parts if part), LONGEST)

@@ -74,6 +74,8 @@ class RunState:
     def see(self, event: Event) -> None:
         self.run_id = event.run_id
         match event.kind:
+            case "run_started":
+                self._started = self._clock()
             case "planned":
                 self._plan(event.plan)
             case "routed" if row := self.rows.get(event.subtask):
@@ -186,4 +188,4 @@ def totals(state: RunState) -> str:
     parts = [f"{result.status} in {seconds(state.elapsed_s)}", count(usage.calls, "model call")]
     parts += [count(sum(tokens), "token")] if tokens else []
     parts += [f"{number(usage.energy_j)} J {usage.energy_source}"] if usage.energy_j is not None else []
-    return " · ".join(parts) + f"\nWhy each model answered: lilliput runs show {result.run_id}"
+    return " · ".join(parts) + f"\nEvery step and its reasons: lilliput runs show {result.run_id}"

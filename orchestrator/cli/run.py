@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.cli.live import LiveView
     from orchestrator.types import Event, RunResult, Task
 
+# The rest of a longer error is in the record.
+LONGEST_ERROR = 400
+_PULL = re.compile(r"lilliput models pull ([\w.-]*\w)")
 EXIT_CODES = {"completed": 0, "input-required": WAITING, "canceled": STOPPED}
 
 
@@ -91,6 +95,7 @@ def run(
         _print_document(result, seen)
     elif not events:
         _print_answer(result)
+        _say_what_to_pull(door, result)
     raise typer.Exit(EXIT_CODES.get(result.status, FAILED))
 
 
@@ -227,11 +232,22 @@ def _print_document(result: RunResult, seen: list[Event]) -> None:
 
 
 def _print_answer(result: RunResult) -> None:
-    from orchestrator.cli.console import complain, print_value
+    from orchestrator.cli.console import complain, first_line, print_value
 
-    if result.answer is not None:
+    if result.answer is not None and result.status != "failed":
         print_value(result.answer)
     if result.error:
-        complain(result.error)
+        complain(first_line(result.error, LONGEST_ERROR))
     if result.status == "input-required":
         complain("A write waits for approval; nothing was written.", "Run it again with --yes to approve it.")
+
+
+def _say_what_to_pull(door: Door, result: RunResult) -> None:
+    """A run that failed for want of models ends with the one command that brings them."""
+    from orchestrator.cli.console import complain
+
+    cards = door.workspace.cards
+    named = dict.fromkeys(_PULL.findall(result.error or ""))
+    absent = [name for name in named if name in cards and cards[name].role == "crew"]
+    if absent:
+        complain("Models are missing.", f"To fetch them: lilliput models pull {' '.join(absent)}")

@@ -27,7 +27,7 @@ def list_runs(
     workspace: WorkspaceOption = None,
 ) -> None:
     """List the newest runs."""
-    from orchestrator.cli.console import first_line, moment, print_json, print_table, seconds
+    from orchestrator.cli.console import ago, first_line, print_json, print_table, seconds
     from orchestrator.cli.visible import visible
 
     found = _records(workspace).runs(limit)
@@ -36,7 +36,7 @@ def list_runs(
     rows = [
         (
             run.id,
-            moment(run.started_at),
+            ago(run.started_at),
             run.status,
             run.steps,
             seconds(run.duration_s),
@@ -44,7 +44,8 @@ def list_runs(
         )
         for run in found
     ]
-    return print_table(("run", "started", "status", "steps", "time", "task"), rows, right=("steps", "time"))
+    columns = ("run", "ago", "status", "steps", "time", "task")
+    return print_table(columns, rows, right=("ago", "steps", "time"), cut="task")
 
 
 @app.command()
