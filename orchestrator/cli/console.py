@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console, OverflowMethod
+    from rich.console import Console
 
 # Wide enough that a table in a pipe is never folded.
 PIPE_WIDTH = 10_000
@@ -44,10 +44,8 @@ def plain(value: Any) -> Any:
     return to_jsonable_python(value, by_alias=True)
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), cut: str = ""
-) -> None:
-    """A table without vertical lines. `right` names the columns of figures, `cut` one that stays one line."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """A table without vertical lines. `right` names the columns that hold figures."""
     from rich import box
     from rich.table import Table
 
@@ -57,9 +55,8 @@ def print_table(
     for number, column in enumerate(columns):
         figures = column in right
         # A name stays whole, so that it can be copied; the last columns give way.
-        whole = figures or number == 0 or column == cut
-        overflow: OverflowMethod = "ellipsis" if column == cut else "fold"
-        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow=overflow)
+        whole = figures or number == 0
+        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     _print_block(table)

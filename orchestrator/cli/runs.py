@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 # Lines of an input or output that are shown without --full.
 FEW = 6
+# What the columns before the task of a run take.
+OTHER_COLUMNS = 58
 
 
 @app.command("list")
@@ -27,25 +29,25 @@ def list_runs(
     workspace: WorkspaceOption = None,
 ) -> None:
     """List the newest runs."""
-    from orchestrator.cli.console import ago, first_line, print_json, print_table, seconds
+    from orchestrator.cli.console import ago, first_line, print_json, print_table, seconds, to_stdout
     from orchestrator.cli.visible import visible
 
     found = _records(workspace).runs(limit)
     if as_json:
         return print_json(found)
+    room = min(to_stdout().width - OTHER_COLUMNS, 80)
     rows = [
         (
             run.id,
             ago(run.started_at),
             run.status,
-            run.steps,
             seconds(run.duration_s),
-            first_line(visible(run.title), 60),
+            first_line(visible(run.title), room),
         )
         for run in found
     ]
-    columns = ("run", "ago", "status", "steps", "time", "task")
-    return print_table(columns, rows, right=("ago", "steps", "time"), cut="task")
+    columns = ("run", "ago", "status", "time", "task")
+    return print_table(columns, rows, right=("ago", "time"))
 
 
 @app.command()
