@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import FAILED
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
@@ -54,6 +55,24 @@ def show(name: Name, as_json: JsonOption = False, workspace: WorkspaceOption = N
         ("folder", folder),
     ]
     return print_pairs(pairs)
+
+
+@app.command("test")
+def try_agents(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One agent; without it, all.")] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run the agents' own examples, and say which do not come out right any more (exit 1)."""
+    from orchestrator.cli.console import print_json
+    from orchestrator.cli.examples import print_tried, try_examples
+
+    tried = try_examples(open_door(workspace), name)
+    if as_json:
+        print_json(tried)
+    else:
+        print_tried(tried)
+    raise typer.Exit(FAILED if any(item.problem for item in tried) else 0)
 
 
 def _answered_by(spec: AgentSpec) -> str:
