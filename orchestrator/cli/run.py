@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -211,13 +212,15 @@ async def _watch(
 
     seen: list[Event] = []
     async with open_controller(door.workspace, door.settings) as controller:
-        with view.shown():
-            async for event in controller.run(task, approve=approver):
-                view.see(event)
-                if print_events:
-                    print(event.model_dump_json(by_alias=True), flush=True)
-                if event.kind != "progress":
-                    seen.append(event)
+        # Closed here: when the reader of our output leaves, the run must end before its models do.
+        async with aclosing(controller.run(task, approve=approver)) as stream:
+            with view.shown():
+                async for event in stream:
+                    view.see(event)
+                    if print_events:
+                        print(event.model_dump_json(by_alias=True), flush=True)
+                    if event.kind != "progress":
+                        seen.append(event)
     last = seen[-1]
     assert last.kind == "run_done", "a run ends with run_done"
     return last.result, seen
