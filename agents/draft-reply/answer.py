@@ -9,6 +9,8 @@ from typing import Any
 from orchestrator.agent import Call, messages_of
 from orchestrator.types import Answer
 
+_SPARE_TOKENS, _CHARACTERS_PER_TOKEN = 40, 3
+
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     frames: Mapping[str, Any] = call.spec.options["frames"]
@@ -18,7 +20,10 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
         return Answer(output={"reply": reply}, reason="there is no passage to rest on")
     languages = call.spec.options["languages"]
     name = languages.get(inputs["language"], "the language of the message")
-    generation = await call.generate(messages_of(call.spec, {**inputs, "language_name": name}))
+    messages = messages_of(call.spec, {**inputs, "language_name": name})
+    # A reply to the point is hardly longer than what it rests on; a model that rambles is cut off soon.
+    budget = _SPARE_TOKENS + len(inputs["passage"]) // _CHARACTERS_PER_TOKEN
+    generation = await call.generate(messages, max_tokens=budget)
     return Answer(output={"reply": _framed(frame, generation.text.strip())})
 
 

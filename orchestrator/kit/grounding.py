@@ -69,6 +69,8 @@ _NUMBER_WORDS |= {"dozijn": Decimal(12), "single": Decimal(1), "double": Decimal
 _NUMBER_WORDS |= {"once": Decimal(1), "twice": Decimal(2), "pair": Decimal(2), "hundred": Decimal(100)}
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _NUMBER_WORDS |= {word: Decimal(10 * value) for value, word in enumerate(_TENS, start=2)}
+# From this length on, spacing may differ: models join words over a line break, and space out numbers.
+_UNSPACED = 8
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -127,12 +129,16 @@ def values_in(value: Any) -> Iterator[Any]:
 
 def _string_occurs(value: str, text: str) -> bool:
     needle = flat(value).strip(" .,;:!?\"'")
-    if needle in flat(text):
+    if needle in flat(text) or (len(needle) >= _UNSPACED and _unspaced(needle) in _unspaced(flat(text))):
         return True
     if dates := dates_in(value):
         return bool(dates & dates_in(text))
     number = _as_number(needle)
     return number is not None and abs(number) in numbers_in(text)
+
+
+def _unspaced(text: str) -> str:
+    return text.replace(" ", "")
 
 
 def _as_number(text: str) -> Decimal | None:
