@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 # Wide enough that a table in a pipe is never folded.
 PIPE_WIDTH = 10_000
@@ -46,6 +47,11 @@ def plain(value: Any) -> Any:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """A table without vertical lines. `right` names the columns that hold figures."""
+    _print_block(make_table(columns, rows, right))
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str]) -> Table:
+    """The table itself, for a console of one's own choice."""
     from rich import box
     from rich.table import Table
 
@@ -59,7 +65,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
         table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
-    _print_block(table)
+    return table
 
 
 def _cell(value: Any) -> Any:

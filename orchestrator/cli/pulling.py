@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.console import seconds, size, to_people
+from orchestrator.cli.console import make_table, seconds, size, to_people
 from orchestrator.cli.door import Door
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from orchestrator.store import Manifest, ModelStore, Progress, PullEvent, PullPlan
 
@@ -29,17 +30,28 @@ def pull_all(door: Door, names: list[str]) -> list[Manifest]:
 
 
 def _announce(door: Door, plans: list[PullPlan]) -> None:
+    """What it takes, and what there is. Raises StoreError before anything is downloaded."""
     from orchestrator.store.plan import refuse_if_impossible
 
     console = to_people()
+    absent = [plan for plan in plans if plan.state != "installed"]
+    if absent and console.is_terminal:
+        console.print(_plan_table(absent))
     for plan in plans:
-        console.print(plan.text(), markup=False)
-    for plan in plans:
-        if plan.state != "installed":
-            refuse_if_impossible(plan, door.workspace.card(plan.model))
-    total = sum(plan.download_bytes for plan in plans)
-    if total and len(plans) > 1:
-        console.print(f"{size(total)} to download in all.")
+        if not console.is_terminal or plan.state == "installed":
+            console.print(plan.text(), markup=False)
+    for plan in absent:
+        refuse_if_impossible(plan, door.workspace.card(plan.model))
+
+
+def _plan_table(plans: list[PullPlan]) -> Table:
+    rows = [
+        (plan.model, size(plan.download_bytes), size(plan.disk_needed_bytes), size(plan.memory_needed_bytes))
+        for plan in plans
+    ]
+    free = ("free here", "", size(plans[0].disk_free_bytes), size(plans[0].memory_available_bytes))
+    columns = ("to pull", "download", "disk", "memory to convert")
+    return make_table(columns, [*rows, free], columns[1:])
 
 
 def _pull_one(store: ModelStore, name: str) -> Manifest:

@@ -211,16 +211,18 @@ async def _watch(
     from orchestrator.controller import open_controller
 
     seen: list[Event] = []
-    async with open_controller(door.workspace, door.settings) as controller:
-        # Closed here: when the reader of our output leaves, the run must end before its models do.
-        async with aclosing(controller.run(task, approve=approver)) as stream:
-            with view.shown():
-                async for event in stream:
-                    view.see(event)
-                    if print_events:
-                        print(event.model_dump_json(by_alias=True), flush=True)
-                    if event.kind != "progress":
-                        seen.append(event)
+    # The stream is closed first: when the reader of our output leaves, the run must end before its models do.
+    async with (
+        open_controller(door.workspace, door.settings) as controller,
+        aclosing(controller.run(task, approve=approver)) as stream,
+    ):
+        with view.shown():
+            async for event in stream:
+                view.see(event)
+                if print_events:
+                    print(event.model_dump_json(by_alias=True), flush=True)
+                if event.kind != "progress":
+                    seen.append(event)
     last = seen[-1]
     assert last.kind == "run_done", "a run ends with run_done"
     return last.result, seen

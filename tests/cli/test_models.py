@@ -166,4 +166,4 @@ def test_all_plans_are_told_before_the_first_pull(filed: Path, capsys: pytest.Ca
     pull_all(open_door(None), ["filed", "filed2"])
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["filed", "filed2"]
-    assert "in all" in lines[2]
+    assert lines[2].startswith("filed: ")
