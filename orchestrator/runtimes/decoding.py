@@ -63,6 +63,7 @@ class Decoded:
     finish: Literal["stop", "length"]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    choice_logprobs: list[float] = field(default_factory=list)
     first_token_at: float | None = None
 
 
@@ -104,9 +105,12 @@ class Decoding:
         scores = self._stepper.feed([*pending, *forced], 1 + len(forced) if order.logprobs else 1)
         if self._take_all(forced, scores) or over:
             return []
-        token = choose(scores[-1], self._allowed(), order.temperature, self._random)
+        allowed = masked(scores[-1], constraint.allowed() if constraint else None)
+        token = choose(allowed, order.temperature, self._random)
         if token in order.end_tokens:
             return []
+        if order.logprobs:
+            self._done.choice_logprobs.append(logprob(allowed, token))
         if constraint:
             constraint.accept(token)
         return [] if self._take(token, scores[-1]) or self._over() else [token]
@@ -141,9 +145,6 @@ class Decoding:
             done.finish = "stop"
         return stopped
 
-    def _allowed(self) -> NDArray[np.bool_] | None:
-        return self._order.constraint.allowed() if self._order.constraint else None
-
     def _heed(self) -> None:
         if self._stop.is_set():
             raise Stopped
@@ -162,21 +163,23 @@ def chunks(tokens: Sequence[int]) -> Iterator[Sequence[int]]:
     yield tokens[start:]
 
 
-def choose(
-    row: Scores, allowed: NDArray[np.bool_] | None, temperature: float, random: np.random.Generator
-) -> int:
+def masked(row: Scores, allowed: NDArray[np.bool_] | None) -> Scores:
+    """The scores, minus infinity where the grammar forbids the token."""
+    return row if allowed is None else np.where(allowed[: len(row)], row, np.float32(-np.inf))
+
+
+def choose(row: Scores, temperature: float, random: np.random.Generator) -> int:
     """The most likely token, or one drawn at `temperature`. Raises ModelError without a finite score."""
-    masked = row if allowed is None else np.where(allowed[: len(row)], row, -np.inf)
-    best = int(np.argmax(masked))
-    if not np.isfinite(masked[best]):
+    best = int(np.argmax(row))
+    if not np.isfinite(row[best]):
         raise ModelError("The model's scores are not finite, or its grammar allows no token.")
     if temperature <= 0:
         return best
-    weights = np.exp((masked.astype(np.float64) - masked[best]) / temperature)
+    weights = np.exp((row.astype(np.float64) - row[best]) / temperature)
     return int(np.searchsorted(np.cumsum(weights), random.random() * weights.sum(), side="right"))
 
 
 def logprob(row: Scores, token: int) -> float:
-    """Natural log of the token's probability under the unmasked distribution."""
+    """Natural log of the token's probability among those of the row (masked ones have none)."""
     top = row.max()
     return float(row[token] - top - np.log(np.exp(row - top).sum(dtype=np.float64)))

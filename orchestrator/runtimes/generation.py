@@ -103,6 +103,7 @@ class NativeGenerator(ABC):
             ttft_s=done.first_token_at - started if done and done.first_token_at else None,
             duration_s=time.perf_counter() - started,
             logprobs=tuple(done.logprobs) if done and request.logprobs else None,
+            choice_logprobs=tuple(done.choice_logprobs) if done and request.logprobs else None,
         )
 
     def _decode(self, stepper: Stepper, order: Order, stop: Event) -> Decoded | None:

@@ -3,7 +3,8 @@
 llguidance compiles a schema to a grammar and tells, before each token, which tokens may follow (a mask over
 the vocabulary) and which *must* follow: the key names, quotes and braces that the schema leaves no choice
 about. Those forced tokens are fed to the model together with the last chosen one, in one forward pass,
-instead of being decoded one by one: measured 10 passes instead of 28 on a three-field object.
+instead of being decoded one by one: with Qwen 0.5B 11 passes an answer instead of 27, and the same answers
+(n = 12, four fields).
 
 Why not `GeneratorParams.set_guidance`, which is llguidance inside onnxruntime-genai 0.18: its forced
 tokens may overrun the KV buffer, which corrupts the heap (seen as `corrupted size vs. prev_size`); its
@@ -11,8 +12,10 @@ grammar belongs to one generator, so calls with different schemas cannot share a
 the first token of a schema that has only one answer. The same library from Python costs 0.4 ms a token.
 
 Whitespace: left alone, models pretty-print and spend up to half of the tokens on it. The grammar allows
-exactly what `json.dumps` writes: one space after each colon and comma. Fully compact JSON is shorter still,
-but small models have seldom seen it and answer worse (`"days": 3` became `"days":1`).
+exactly what `json.dumps` writes: one space after each colon and comma. Without the spaces JSON is shorter
+still, but small models have seldom seen it and answer worse. Orders of four fields, 24 of them, all fields
+right (tokens an answer): SmolLM2-135M 7 (31) like this, 2 (29) compact, 8 (42) free; Qwen 0.5B 24 (27),
+21 (24), 24 (33).
 Escapes such as \\u0041 are not offered: half of a surrogate pair would be valid JSON and no valid text.
 
 Not covered, and refused with the keyword's name: `not`, `if`, `uniqueItems`, `contains`,

@@ -4,8 +4,9 @@
     new prompt       [system prompt of the agent][examples][message B]
                      ^------- kept: rewind to here -------^ computed
 
-Reading a prompt is most of a small model's call (Qwen 0.5B: 120 tokens a second), and every call of an agent
-begins with the same hundreds of tokens. Because grammars live outside the model (`guidance.py`), calls
+Reading a prompt is most of a small model's call, and every call of an agent begins with the same hundreds of
+tokens. Measured with a prompt of 335 tokens of which 323 were kept: Qwen 0.5B 1.0 instead of 6.5 CPU-seconds
+a call, SmolLM2-135M 0.6 instead of 2.7. Because grammars live outside the model (`guidance.py`), calls
 with different schemas and sampling share heads too.
 
 The answer must not depend on what was cached, so only tokens of *prompts* count as kept: those were read in

@@ -68,6 +68,7 @@ class ScriptedSession:
             ttft_s=0.0,
             duration_s=0.0,
             logprobs=(0.0,) * taken if request.logprobs else None,
+            choice_logprobs=(0.0,) * taken if request.logprobs else None,
         )
 
     def count_tokens(self, request: GenerateRequest) -> int:

@@ -137,7 +137,9 @@ class Generation(Record):
     """What came back. `finish`: 'stop' is complete; 'length' ran out of tokens; 'cancelled' was stopped.
 
     `logprobs` are natural-log probabilities of the chosen tokens, one each, under the unmasked model
-    distribution; None when they were not asked for or the runtime cannot tell.
+    distribution; None when they were not asked for or the runtime cannot tell. `choice_logprobs` are those
+    of the tokens that the schema left a choice about, among the tokens that it allowed: what the model was
+    sure of, without its surprise at the form that it had to keep.
     """
 
     text: str
@@ -148,6 +150,7 @@ class Generation(Record):
     ttft_s: float | None = None
     duration_s: float
     logprobs: tuple[float, ...] | None = None
+    choice_logprobs: tuple[float, ...] | None = None
 
 
 class Usage(Record):

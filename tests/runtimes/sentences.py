@@ -9,14 +9,14 @@ _ENGLISH = (
     "Where do I find the invoice for the {thing} that came on {day}?",
     "I would like to return the {thing}; it arrived {day} and does not fit.",
     "Please reset the password of my {thing} before {day}.",
-    "Thanks, the {thing} works again.",
+    "Thanks, the {thing} works again since {day}.",
 )
 _DUTCH = (
     "Mijn {thing} doet het niet meer sinds {day}, kan iemand even kijken?",
     "Waar vind ik de factuur van de {thing} die {day} is geleverd?",
     "Ik wil de {thing} graag terugsturen; hij kwam {day} en past niet.",
     "Kunt u het wachtwoord van mijn {thing} opnieuw instellen voor {day}?",
-    "Dank u, de {thing} werkt weer.",
+    "Dank u, de {thing} werkt weer sinds {day}.",
 )
 _THINGS = ("printer", "laptop", "headset", "router", "scanner")
 _DAYS = (("Monday", "maandag"), ("Tuesday", "dinsdag"), ("last week", "vorige week"), ("10 May", "10 mei"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from threading import Event
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from orchestrator.runtimes.decoding import (
     choose,
     chunks,
     logprob,
+    masked,
 )
 from orchestrator.runtimes.guidance import Constraint
 from orchestrator.runtimes.text import TextOut
@@ -29,6 +30,7 @@ from orchestrator.runtimes.worker import Stopped
 
 LETTERS = "abcdefghij"
 END = len(LETTERS)
+RANDOM = np.random.default_rng(0)
 
 
 class Alphabet:
@@ -48,10 +50,11 @@ class Alphabet:
 
 
 class Forcing:
-    """A grammar that forces `forced` whenever it is asked for the first time, then allows everything."""
+    """A grammar that forces `forced` at first, then allows everything, or `only` some tokens."""
 
-    def __init__(self, forced: list[int], ends: bool = False) -> None:
+    def __init__(self, forced: list[int], ends: bool = False, only: Set[int] | None = None) -> None:
         self._forced = forced
+        self._only = only
         self._ends = ends
         self.accepted: list[int] = []
 
@@ -64,7 +67,7 @@ class Forcing:
         return now
 
     def allowed(self) -> Any:
-        return np.ones(END + 1, dtype=np.bool_)
+        return np.array([self._only is None or token in self._only for token in range(END + 1)])
 
     def accept(self, token: int) -> None:
         self.accepted.append(token)
@@ -160,20 +163,28 @@ def test_drawing_follows_the_probabilities_and_the_mask() -> None:
     row = np.log(np.array([0.5, 0.3, 0.2], dtype=np.float32))
     random = np.random.default_rng(0)
     allowed = np.array([True, False, True])
-    drawn = np.bincount([choose(row, allowed, 1.0, random) for _ in range(4000)], minlength=3) / 4000
+    drawn = np.bincount([choose(masked(row, allowed), 1.0, random) for _ in range(4000)], minlength=3) / 4000
     assert drawn == pytest.approx([5 / 7, 0, 2 / 7], abs=0.03)
+
+
+def test_a_choice_is_scored_among_what_the_grammar_allows() -> None:
+    done, text = decode(Alphabet(), constraint=Forcing([5, 6], only={3, 4}), max_tokens=4, logprobs=True)
+    assert text == "fgde"
+    assert len(done.choice_logprobs) == 2
+    assert done.choice_logprobs == pytest.approx([math.log(1 / 2), -math.log(1 + math.exp(-5))], abs=1e-6)
+    assert done.logprobs[2] < -5
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_scores_that_are_no_numbers_are_a_model_error(bad: float) -> None:
     row = np.array([0.0, bad], dtype=np.float32)
     with pytest.raises(ModelError, match="not finite"):
-        choose(row, None, 0.0, np.random.default_rng(0))
+        choose(row, 0.0, np.random.default_rng(0))
 
 
 def test_a_mask_that_allows_nothing_is_a_model_error() -> None:
     with pytest.raises(ModelError, match="no token"):
-        choose(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), 0.0, np.random.default_rng(0))
+        choose(masked(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_)), 0.0, RANDOM)
 
 
 @given(st.lists(st.floats(-3e4, 3e4, width=32), min_size=1, max_size=50))

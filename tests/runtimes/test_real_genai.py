@@ -140,6 +140,12 @@ async def test_log_probabilities_are_those_of_the_unmasked_distribution(session:
     # Asked for a capital, the model would not say "[1]" by itself: masked scores would give 0.0 here.
     assert guided.logprobs[0] < -1
     assert math.isfinite(sum(guided.logprobs))
+    order = await session.generate(ask(MESSAGES[1], json_schema=ORDER, logprobs=True))
+    assert order.logprobs is not None
+    assert order.choice_logprobs is not None
+    # The customer's name and the number were chosen; keys, quotes and braces were not.
+    assert 0 < len(order.choice_logprobs) < len(order.logprobs)
+    assert sum(order.choice_logprobs) > sum(order.logprobs)
     plain = await session.generate(ask(MESSAGES[0], json_schema={"const": [1]}))
     assert (plain.text, plain.logprobs) == (guided.text, None)
 
