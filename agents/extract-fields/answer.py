@@ -21,7 +21,16 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     messages = messages_of(call.spec, {**inputs, "fields": describe(schema)})
     budget = _SPARE_TOKENS + _tokens(inputs["text"]) + _TOKENS_PER_FIELD * _fields(schema)
     output, confidence = await call.generate_json(messages, schema, max_tokens=budget)
-    return Answer(output=output, confidence=confidence)
+    return Answer(output=_nulls(output, schema), confidence=confidence)
+
+
+def _nulls(value: Any, schema: Any) -> Any:
+    """Small models write the word "null" where they mean null; only where the schema allows it."""
+    if isinstance(value, dict) and isinstance(schema, Mapping):
+        fields = schema.get("properties", {})
+        return {name: _nulls(item, fields.get(name)) for name, item in value.items()}
+    nullable = isinstance(schema, Mapping) and "null" in (schema.get("type") or ())
+    return None if nullable and value in ("null", "None", "") else value
 
 
 def _tokens(text: str) -> int:
