@@ -83,7 +83,7 @@ class Screen:
                 self._view.see(progress.event)
                 if progress.event.kind == "run_done":
                     self._open.close()
-                    self._show_answer(progress.event.result.answer)
+                    self._quote(progress.event.result.answer)
             case "warming_up":
                 self._say(f"Loading the models of {' and '.join(progress.arms)} …")
             case "case_done":
@@ -91,20 +91,18 @@ class Screen:
 
     def _start_desk(self, message: Json) -> None:
         from orchestrator.cli.run import make_view
-        from orchestrator.cli.visible import as_text
 
-        text = message.get("text", message)
         self._say("\nA message for the service desk:")
-        for line in as_text(text).split("\n"):
-            self._say(f"│ {line}")
-        self._view = make_view("service-desk")
+        self._quote(message.get("text", message))
+        # Its record goes with the folder that the demo may write to.
+        self._view = make_view("service-desk", kept=False)
         self._open.enter_context(self._view.shown())
 
-    def _show_answer(self, answer: object) -> None:
+    def _quote(self, value: object) -> None:
         from orchestrator.cli.visible import as_text
 
-        for line in as_text(answer).split("\n"):
-            self._say(f"│ {line}")
+        for line in as_text(value).strip().split("\n"):
+            self._say(f"│ {line}".rstrip())
 
     def _case(self, done: int, total: int, outcome: Outcome) -> None:
         from orchestrator.cli.console import seconds

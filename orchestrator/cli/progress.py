@@ -48,10 +48,11 @@ class Row:
 
 
 class RunState:
-    """Feed it events with `see`; read the rest."""
+    """Feed it events with `see`; read the rest. `kept`: the run's record can be read afterwards."""
 
-    def __init__(self, title: str, clock: Clock = time.monotonic) -> None:
+    def __init__(self, title: str, clock: Clock = time.monotonic, *, kept: bool = True) -> None:
         self.title = title
+        self.kept = kept
         self.run_id = ""
         self.rows: dict[str, Row] = {}
         self.stages: list[list[str]] = []
@@ -188,4 +189,6 @@ def totals(state: RunState) -> str:
     parts = [f"{result.status} in {seconds(state.elapsed_s)}", count(usage.calls, "model call")]
     parts += [count(sum(tokens), "token")] if tokens else []
     parts += [f"{number(usage.energy_j)} J {usage.energy_source}"] if usage.energy_j is not None else []
-    return " · ".join(parts) + f"\nEvery step and its reasons: lilliput runs show {result.run_id}"
+    if state.kept:
+        parts[-1] += f"\nEvery step and its reasons: lilliput runs show {result.run_id}"
+    return " · ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # A log gets a line for every tenth of a download.
 TENTHS = 10
+_NUMBER = re.compile(r"\d+")
 
 
 def pull_all(door: Door, names: list[str]) -> list[Manifest]:
@@ -105,21 +107,22 @@ def _progress(console: Console, name: str) -> Iterator[Progress]:
 
 
 class _Lines:
-    """One line for a new stage or text, and one for every tenth of the bytes."""
+    """One line for a new stage or text, and one for every tenth of the bytes. Numbered steps count as one."""
 
     def __init__(self, console: Console, name: str) -> None:
         self._console = console
         self._name = name
-        self._last: object = None
+        self._told: set[object] = set()
 
     def __call__(self, event: PullEvent) -> None:
         if event.stage in ("plan", "done"):
             return
         tenth = int(TENTHS * (event.done or 0) / event.total) if event.total else 0
-        mark = (event.stage, tenth if event.stage == "download" else event.text)
-        if mark != self._last:
-            self._last = mark
-            self._console.print(f"{self._name}: {_doing(event)} {_figures(event)}".rstrip(), markup=False)
+        mark = (event.stage, tenth if event.stage == "download" else _NUMBER.sub("", event.text))
+        if mark not in self._told:
+            self._told.add(mark)
+            line = f"{self._name}: {_doing(event)} {_figures(event)}"
+            self._console.print(line.rstrip(), markup=False)
 
 
 def _doing(event: PullEvent, *, short: bool = False) -> str:

@@ -173,13 +173,14 @@ def _read_inputs(file: Path) -> dict[str, Any]:
     return data
 
 
-def make_view(title: str) -> LiveView | LinesView:
+def make_view(title: str, *, kept: bool = True) -> LiveView | LinesView:
     """Draw on a terminal, print lines elsewhere."""
     from orchestrator.cli.lines import LinesView
     from orchestrator.cli.live import LiveView
     from orchestrator.cli.progress import RunState
 
-    return LiveView(RunState(title)) if sys.stderr.isatty() else LinesView(RunState(title))
+    state = RunState(title, kept=kept)
+    return LiveView(state) if sys.stderr.isatty() else LinesView(state)
 
 
 def _view(title: str, *, document: bool) -> LiveView | LinesView | SilentView:
