@@ -108,6 +108,7 @@ class ModelPool:
         async with AsyncExitStack() as stack:
             if self._takes_the_cpu(card):
                 await stack.enter_async_context(self._one_generator)
+                self._card(name)  # the pool may have been closed meanwhile
             # Not before: who waits for the turn to generate must not keep a model in memory that the
             # one whose turn it is may have to unload.
             stack.enter_context(self._keeping(name))

@@ -35,6 +35,9 @@ class Server:
     def __init__(self, replies: Sequence[Reply]) -> None:
         self._replies = iter(replies)
         self.heard: list[Heard] = []
+        self.inside = 0
+        self.most_inside = 0
+        self.asked = asyncio.Event()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +61,11 @@ class Server:
         return headers
 
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
+        self.asked.set()
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
         await asyncio.sleep(reply.delay_s)
+        self.inside -= 1
         length = len(reply.body) + (100 if reply.cut else 0)
         head = {"content-type": reply.kind, "content-length": str(length), **reply.headers}
         lines = [f"HTTP/1.1 {reply.status} Whatever", *(f"{name}: {value}" for name, value in head.items())]

@@ -42,12 +42,14 @@ class Loading:
         self.loads: list[str] = []
         self.sessions: list[Fake] = []
         self.fail = False
-        self.at_once = 0
+        self.gate = threading.Event()
+        self.gate.set()
 
     def __call__(self, model: ModelCard, options: LoadOptions) -> Fake:
         assert threading.current_thread() is not threading.main_thread()
         self.loads.append(model.name)
         time.sleep(self.seconds)
+        assert self.gate.wait(10)
         if self.fail:
             raise StoreError("the file is broken")
         self.sessions.append(Fake(model, options))
@@ -98,7 +100,7 @@ async def test_a_model_is_loaded_once_and_shared() -> None:
 
 
 async def test_callers_at_once_share_one_load_and_one_of_them_is_charged() -> None:
-    loading = Loading(0.05)
+    loading = Loading(0.02)
     async with pool_of(encoder("e"), loading=loading) as pool:
 
         async def call() -> float:
@@ -148,7 +150,9 @@ async def test_generators_on_cuda_do_not_wait_for_the_cpu() -> None:
     most: list[int] = []
     cards = [generator("g"), generator("h").model_copy(update={"device": "auto"})]
     async with pool_of(*cards, loading=Loading(), device="cuda") as pool:
-        await asyncio.gather(*[_hold(pool, name, inside, most, 0.1) for name in ("g", "h")])
+        for name in ("g", "h", "g", "h"):
+            await _hold(pool, name, inside, most, 0)
+        await asyncio.gather(*[_hold(pool, name, inside, most) for name in ("g", "h")])
     assert max(most) == 2
 
 
@@ -190,11 +194,13 @@ async def test_what_is_dear_goes_too_when_it_is_not_used_for_long() -> None:
         async with pool.use("dear"):
             pass
         loading.seconds = 0.01
-        for _ in range(6):
-            for name in ("x", "y"):
-                async with pool.use(name):
-                    pass
-        assert "dear" not in {row.name for row in pool.resident()}
+        for round_ in range(300):
+            async with pool.use("xy"[round_ % 2]):
+                pass
+            if "dear" not in {row.name for row in pool.resident()}:
+                break
+        else:
+            pytest.fail("it stayed for ever")
 
 
 async def test_a_model_in_use_is_never_unloaded_and_the_load_waits_for_it() -> None:
@@ -247,29 +253,35 @@ async def test_a_failed_load_reaches_everybody_who_waits_and_can_be_tried_again(
 
 
 async def test_a_caller_that_gives_up_does_not_take_the_load_from_the_others() -> None:
-    loading = Loading(0.1)
+    loading = Loading()
+    loading.gate.clear()
     async with pool_of(encoder("e"), loading=loading) as pool:
         first = asyncio.create_task(_hold(pool, "e", [], []))
         await asyncio.sleep(0.02)
         second = asyncio.create_task(_hold(pool, "e", [], []))
         await asyncio.sleep(0.02)
         first.cancel()
+        await asyncio.sleep(0.02)
+        loading.gate.set()
         await second
         assert first.cancelled()
     assert loading.loads == ["e"]
 
 
 async def test_a_load_that_nobody_waits_for_any_more_ends_quietly() -> None:
-    loading = Loading(0.05)
+    loading = Loading()
     async with pool_of(generator("a"), generator("b"), loading=loading) as pool:
         for name, fail in (("a", False), ("b", True)):
             loading.fail = fail
+            loading.gate.clear()
             task = asyncio.create_task(_hold(pool, name, [], []))
             await asyncio.sleep(0.02)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            await asyncio.sleep(0.1)
+            loading.gate.set()
+            await asyncio.gather(*pool._loading.values(), return_exceptions=True)
+            await asyncio.sleep(0)
         assert [(row.name, row.in_use) for row in pool.resident()] == [("a", False)]
         loading.fail = False
         async with pool.use("b"):
@@ -311,6 +323,8 @@ async def test_closing_waits_for_those_inside_and_lets_nobody_else_in() -> None:
     async with pool_of(generator("a"), loading=loading) as pool:
         holding = asyncio.create_task(_hold(pool, "a", [], [], 0.1))
         await asyncio.sleep(0.05)
+        queueing = asyncio.create_task(_hold(pool, "a", [], []))
+        await asyncio.sleep(0)
         closing = asyncio.create_task(pool.close())
         await asyncio.sleep(0.01)
         assert not closing.done()
@@ -318,6 +332,8 @@ async def test_closing_waits_for_those_inside_and_lets_nobody_else_in() -> None:
             async with pool.use("a"):
                 pass
         await asyncio.gather(holding, closing)
+        with pytest.raises(UserError, match="closed"):
+            await queueing
         assert loading.sessions[0].closed
 
 
