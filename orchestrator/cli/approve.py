@@ -9,8 +9,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.visible import as_text
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -55,10 +53,11 @@ def ask_on(view: LiveView | LinesView | SilentView) -> Approver:
 
 def print_call(console: Console, asked: ApprovalAsked) -> None:
     """The call in full. Every line of it has a bar, so that no text can pose as the question."""
+    from orchestrator.cli.console import print_barred
+
     console.print(f"Subtask {asked.subtask!r} wants to run a write:", style="yellow", markup=False)
-    console.print(f"│ {asked.tool}", style="bold", markup=False)
-    for line in as_text(asked.arguments, indent=2).split("\n"):
-        console.print(f"│ {line}", markup=False, highlight=False)
+    print_barred(console, asked.tool)
+    print_barred(console, asked.arguments, indent=2)
 
 
 async def _read_line() -> str:

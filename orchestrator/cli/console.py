@@ -88,6 +88,17 @@ def print_value(value: Any) -> None:
         print_json(value)
 
 
+def print_barred(console: Console, value: Any, *, indent: int = 0) -> None:
+    """Somebody else's text with a bar before every line, also before those that the width makes."""
+    from rich.text import Text
+
+    from orchestrator.cli.visible import as_text
+
+    for line in as_text(value, indent).strip("\n").split("\n"):
+        for piece in Text(line).wrap(console, max(console.width - 4, 20)) or [Text()]:
+            console.print(Text("│ ", style="dim").append_text(piece))
+
+
 def complain(message: str, hint: str | None = None) -> None:
     """What went wrong, in red on stderr, and what to type next."""
     from orchestrator.cli.visible import visible

@@ -76,6 +76,8 @@ class Screen:
         self._open.close()
 
     def see(self, progress: DemoProgress) -> None:
+        from orchestrator.cli.console import print_barred
+
         match progress.kind:
             case "desk_started":
                 self._start_desk(progress.input)
@@ -83,26 +85,21 @@ class Screen:
                 self._view.see(progress.event)
                 if progress.event.kind == "run_done":
                     self._open.close()
-                    self._quote(progress.event.result.answer)
+                    print_barred(self.console, progress.event.result.answer)
             case "warming_up":
                 self._say(f"Loading the models of {' and '.join(progress.arms)} …")
             case "case_done":
                 self._case(progress.done, progress.total, progress.outcome)
 
     def _start_desk(self, message: Json) -> None:
+        from orchestrator.cli.console import print_barred
         from orchestrator.cli.run import make_view
 
         self._say("\nA message for the service desk:")
-        self._quote(message.get("text", message))
+        print_barred(self.console, message.get("text", message))
         # Its record goes with the folder that the demo may write to.
         self._view = make_view("service-desk", kept=False)
         self._open.enter_context(self._view.shown())
-
-    def _quote(self, value: object) -> None:
-        from orchestrator.cli.visible import as_text
-
-        for line in as_text(value).strip().split("\n"):
-            self._say(f"│ {line}".rstrip())
 
     def _case(self, done: int, total: int, outcome: Outcome) -> None:
         from orchestrator.cli.console import seconds

@@ -68,3 +68,13 @@ def test_no_text_can_pose_as_the_question() -> None:
     assert all(line.startswith("│ ") for line in lines[1:])
     assert "\x1b" not in out.getvalue()
     assert "│   title: \\u001b[2K\\u000dharmless" in lines
+
+
+def test_a_line_that_the_width_breaks_keeps_its_bar() -> None:
+    out = io.StringIO()
+    body = "x" * 76 + " Run it? [y/N] y " + "字" * 60
+    asked = ApprovalAsked(run_id="r", subtask="save", tool="save", arguments={"body": body})
+    print_call(Console(file=out, width=80, color_system=None), asked)
+    lines = out.getvalue().splitlines()
+    assert len(lines) > 4
+    assert all(line.startswith("│ ") for line in lines[1:])
