@@ -225,10 +225,15 @@ def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
 
 
 def confidence_of(reply: Generation) -> float | None:
-    """Geometric mean of the answer tokens' probabilities, in [0, 1]; None where they are not known."""
-    if not reply.logprobs:
+    """Geometric mean of the tokens' probabilities, in [0, 1]; None where they are not known.
+
+    Only tokens about which the schema left a choice count, where the runtime can tell: the others are certain
+    whatever the model thinks, and would hide its doubts.
+    """
+    logprobs = reply.logprobs if reply.choice_logprobs is None else reply.choice_logprobs
+    if not logprobs:
         return None
-    return math.exp(sum(reply.logprobs) / len(reply.logprobs))
+    return math.exp(sum(logprobs) / len(logprobs))
 
 
 def schema_problem(schema: Json, value: Any) -> str | None:

@@ -58,9 +58,9 @@ def look_up_prices(
 @tool()
 def write_quote(
     lines: list[dict[str, Any]],
-    subtotal: str | None,
-    vat: str | None,
-    total: str | None,
+    subtotal: str | None = None,
+    vat: str | None = None,
+    total: str | None = None,
     customer: str | None = None,
     language: Literal["en", "nl"] | str | None = "en",
 ) -> dict[str, Any]:
