@@ -225,15 +225,15 @@ def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
 
 
 def confidence_of(reply: Generation) -> float | None:
-    """Geometric mean of the tokens' probabilities, in [0, 1]; None where they are not known.
+    """Geometric mean of the probabilities of what the model chose, in [0, 1]; None where not known.
 
-    Only tokens about which the schema left a choice count, where the runtime can tell: the others are certain
-    whatever the model thinks, and would hide its doubts.
+    Under a schema only the tokens that it left open count: the form says nothing about the content. Where
+    it left nothing open there was nothing to be unsure of.
     """
-    logprobs = reply.logprobs if reply.choice_logprobs is None else reply.choice_logprobs
-    if not logprobs:
+    chosen = reply.choice_logprobs if reply.choice_logprobs is not None else reply.logprobs
+    if chosen is None:
         return None
-    return math.exp(sum(logprobs) / len(logprobs))
+    return math.exp(sum(chosen) / len(chosen)) if chosen else 1.0
 
 
 def schema_problem(schema: Json, value: Any) -> str | None:

@@ -209,6 +209,14 @@ class TestChecks:
         assert confidence_of(reply) == pytest.approx(math.sqrt(math.exp(-0.1) * math.exp(-0.3)))
         assert confidence_of(reply.model_copy(update={"logprobs": None})) is None
 
+    def test_what_a_schema_forced_does_not_count(self) -> None:
+        reply = Generation(
+            text="", finish="stop", prompt_tokens=1, completion_tokens=2, duration_s=0,
+            logprobs=(-9.0, -0.2), choice_logprobs=(-0.2,),
+        )  # fmt: skip
+        assert confidence_of(reply) == pytest.approx(math.exp(-0.2))
+        assert confidence_of(reply.model_copy(update={"choice_logprobs": ()})) == 1.0
+
 
 GOOD, BAD = Check(name="schema", passed=True), Check(name="schema", passed=False, reason="no")
 
