@@ -25,17 +25,14 @@ Say = Callable[[str, int | None, int | None], None]
 
 # recipe -> the module whose `run(request, say)` does it, and the packages whose versions decide the result.
 _RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "gguf-to-genai": (
-        "orchestrator.store.convert_gguf",
-        ("gguf", "torch", "transformers", "onnx", "onnxruntime", "onnxruntime-genai"),
-    ),
+    "gguf-to-genai": ("orchestrator.store.convert_gguf", ("lilliput", "numpy", "onnx", "tokenizers")),
     "hf-to-genai": (
         "orchestrator.store.convert_genai",
-        ("torch", "transformers", "onnx", "onnxruntime", "onnxruntime-genai"),
+        ("lilliput", "torch", "transformers", "onnx", "onnxruntime", "onnxruntime-genai"),
     ),
     "encoder-to-onnx": (
         "orchestrator.store.convert_encoder",
-        ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
+        ("lilliput", "numpy", "onnx", "onnxruntime", "tokenizers"),
     ),
 }
 

@@ -1,24 +1,34 @@
-"""A BERT-like encoder in safetensors -> model.onnx, in float32 or with int8 weights and activations.
+"""A BERT encoder in safetensors -> model.onnx, in float32 or int8, without torch.
 
-The graph ends at `last_hidden_state` (batch, tokens, dimensions); mean pooling and normalising belong to
-the runtime, which knows the attention mask anyway. The quantised graph is `convert_int8.py`'s work.
+The graph is written out in the operators that run fastest on a CPU, which is not always what onnxruntime's
+own fusions choose (measured, operator by operator). It ends at `last_hidden_state` (batch, tokens,
+dimensions); mean pooling and normalising belong to the runtime, which knows the attention mask.
+
+int8 (both weights and activations) needs care, or the embeddings drift: see `convert_smooth.py`.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orchestrator.errors import StoreError
-from orchestrator.store.convert_int8 import quantise
+from orchestrator.store.blocks import Floats
+from orchestrator.store.convert_onnx import MICROSOFT, Graph
+from orchestrator.store.convert_smooth import divisors, largest_activations
+from orchestrator.store.packing import BLOCK, pack
+from orchestrator.store.safetensors import read_safetensors
 
 if TYPE_CHECKING:
     from orchestrator.store.convert import Say
     from orchestrator.store.converting import Request
 
-_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-_OUTPUT = "last_hidden_state"
 _KEPT = ("config.json", "tokenizer.json")
 
 
@@ -28,48 +38,202 @@ def run(request: Request, say: Say) -> None:
             f"encoder-to-onnx has no precision {request.precision!r}; it knows float32 and int8.",
             hint="Correct `precision` in the card's conversion.",
         )
-    say("exporting", 0, 2)
-    target = request.output / "model.onnx"
-    exported = target if request.precision == "float32" else request.work / "model.onnx"
-    _export(request.source, exported)
-    if request.precision == "int8":
-        say("quantising", 1, 2)
-        quantise(exported, request.source / "tokenizer.json", target, request.work)
+    config = _config(request.source / "config.json")
+    weights = {
+        name.removeprefix("bert."): values
+        for name, values in read_safetensors(request.source / "model.safetensors").items()
+    }
+    if request.precision == "float32":
+        say("writing the graph", None, None)
+        _write(request.output, weights, config, None)
+    else:
+        say("looking for large activations", None, None)
+        largest = _probe(request.work, weights, config, request.source / "tokenizer.json")
+        say("writing the graph", None, None)
+        _write(request.output, weights, config, largest)
     for name in _KEPT:
         shutil.copyfile(request.source / name, request.output / name)
 
 
-def _export(source: Path, target: Path) -> None:
-    import torch
-    from transformers import AutoModel
+@dataclass(frozen=True)
+class Config:
+    layers: int
+    hidden: int
+    heads: int
+    epsilon: float
 
-    model = AutoModel.from_pretrained(str(source), attn_implementation="eager", dtype=torch.float32)
-    ones = torch.ones((2, 8), dtype=torch.int64)
-    # The older exporter: it needs a third of the time of the newer one for this architecture, and the
-    # graphs compute the same (tests/store/test_real_models.py compares with torch).
-    torch.onnx.export(
-        _encoder(model),
-        (ones, ones, torch.zeros_like(ones)),
-        str(target),
-        input_names=list(_INPUTS),
-        output_names=[_OUTPUT],
-        dynamic_axes={name: {0: "batch", 1: "tokens"} for name in (*_INPUTS, _OUTPUT)},
-        opset_version=17,
-        dynamo=False,
+
+def _config(path: Path) -> Config:
+    raw: dict[str, Any] = json.loads(path.read_bytes())
+    expected = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
+    for key, value in expected.items():
+        if raw.get(key, value) != value:
+            raise StoreError(
+                f"This encoder has {key} {raw[key]!r}; encoder-to-onnx converts {value!r} only.",
+                hint="Use the model's own ONNX file with the recipe `none`.",
+            )
+    return Config(
+        raw["num_hidden_layers"], raw["hidden_size"], raw["num_attention_heads"], raw["layer_norm_eps"]
     )
 
 
-def _encoder(model: Any) -> Any:
-    """The model without its pooler: three named inputs, one output."""
-    import torch
+def _write(
+    folder: Path, weights: Mapping[str, Floats], config: Config, largest: Mapping[str, Floats] | None
+) -> None:
+    with Graph(folder) as graph:
+        Encoder(graph, weights, config, largest).write()
 
-    class Encoder(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
 
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-            return self.model(**inputs, token_type_ids=token_type_ids).last_hidden_state
+def _probe(work: Path, weights: Mapping[str, Floats], config: Config, tokenizer: Path) -> dict[str, Floats]:
+    """Write the float32 model with the inputs of its matrix products as outputs, and run it."""
+    folder = work / "probe"
+    folder.mkdir()
+    with Graph(folder) as graph:
+        encoder = Encoder(graph, weights, config, None)
+        encoder.write(probe=True)
+    return largest_activations(folder / "model.onnx", encoder.multiplied, tokenizer)
 
-    return Encoder().eval()
+
+class Encoder:
+    """Writes one encoder into a graph; `largest` activations are given for int8, None for float32."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Mapping[str, Floats],
+        config: Config,
+        largest: Mapping[str, Floats] | None,
+    ) -> None:
+        self._graph = graph
+        self._weights = weights
+        self._config = config
+        self._largest = largest
+        self.multiplied: dict[str, int] = {}  # activation that enters a matrix product -> its width
+
+    def write(self, probe: bool = False) -> None:
+        hidden = self._embeddings()
+        self._constants()
+        for layer in range(self._config.layers):
+            hidden = self._layer(f"encoder.layer.{layer}", hidden)
+        self._graph.node("Identity", [hidden], "last_hidden_state")
+        wide = ("batch", "tokens")
+        outputs = self.multiplied if probe else {}
+        self._graph.save(
+            dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (np.int64, wide)),
+            {
+                "last_hidden_state": (np.float32, (*wide, self._config.hidden)),
+                **{name: (np.float32, (*wide, width)) for name, width in outputs.items()},
+            },
+        )
+
+    def _constants(self) -> None:
+        graph, config = self._graph, self._config
+        graph.constant("heads", [0, 0, config.heads, config.hidden // config.heads])
+        graph.constant("together", [0, 0, config.hidden])
+        graph.constant("everywhere", [1, 2])
+        graph.constant("one", 1, np.float32)
+        graph.constant("never", -1e9, np.float32)
+        kept = graph.node("Cast", ["attention_mask"], "kept", to=_FLOAT)
+        dropped = graph.node("Sub", ["one", kept], "dropped")
+        graph.node("Unsqueeze", [graph.node("Mul", [dropped, "never"], "barred"), "everywhere"], "mask")
+
+    def _embeddings(self) -> str:
+        """Words, token types and positions, added and normalised."""
+        graph = self._graph
+        graph.constant("start", [0])
+        graph.constant("width", [1])
+        words = self._words("embeddings.word_embeddings.weight")
+        types = graph.node(
+            "Gather", [self._floats("embeddings.token_type_embeddings.weight"), "token_type_ids"], "types"
+        )
+        size = graph.node("Shape", ["input_ids"], "size", start=1)
+        table = self._floats("embeddings.position_embeddings.weight")
+        positions = graph.node("Slice", [table, "start", size, "start", "width"], "positions")
+        total = graph.node("Add", [graph.node("Add", [words, types], "words+types"), positions], "total")
+        return self._normalise("embeddings.LayerNorm", total, "embedded")
+
+    def _words(self, name: str) -> str:
+        if self._largest is None:
+            return self._graph.node("Gather", [self._floats(name), "input_ids"], "words")
+        packed = pack(np.ascontiguousarray(self._weights[name]).view(np.uint8), "F32", "int8", 8)
+        codes = self._graph.weight(f"{name}.codes", packed.codes.reshape(len(packed.codes), -1))
+        scale = self._graph.weight(f"{name}.scale", packed.scale)
+        options = {"bits": 8, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
+        inputs = [codes, "input_ids", scale]
+        return self._graph.node("GatherBlockQuantized", inputs, "words", domain=MICROSOFT, **options)
+
+    def _layer(self, at: str, hidden: str) -> str:
+        attended = self._attention(f"{at}.attention.self", hidden)
+        dense = self._product(attended, f"{at}.attention.output.dense")
+        hidden = self._add_and_normalise(f"{at}.attention.output.LayerNorm", dense, hidden)
+        wide = self._product(hidden, f"{at}.intermediate.dense")
+        opened = self._graph.node("Gelu", [wide], f"{at}.opened", domain=MICROSOFT)
+        dense = self._product(opened, f"{at}.output.dense")
+        return self._add_and_normalise(f"{at}.output.LayerNorm", dense, hidden)
+
+    def _attention(self, at: str, hidden: str) -> str:
+        """Plain operators: onnxruntime's one for attention is slower on a CPU when there is a mask."""
+        graph = self._graph
+        products = self._products(hidden, [f"{at}.{which}" for which in _ORDERS])
+        query, key, value = map(self._heads, products, _ORDERS.values())
+        alpha = (self._config.hidden / self._config.heads) ** -0.5
+        scores = graph.node("FusedMatMul", [query, key], f"{at}.scores", domain=MICROSOFT, alpha=alpha)
+        masked = graph.node("Add", [scores, "mask"], f"{at}.masked")
+        shares = graph.node("Softmax", [masked], f"{at}.shares", axis=-1)
+        mixed = graph.node("MatMul", [shares, value], f"{at}.mixed")
+        back = graph.node("Transpose", [mixed], f"{at}.back", perm=[0, 2, 1, 3])
+        return graph.node("Reshape", [back, "together"], f"{at}.out")
+
+    def _heads(self, product: str, order: list[int]) -> str:
+        cut = self._graph.node("Reshape", [product, "heads"], f"{product}.cut")
+        return self._graph.node("Transpose", [cut], f"{product}.heads", perm=order)
+
+    def _add_and_normalise(self, name: str, dense: str, hidden: str) -> str:
+        # Sum, not Add: Add would be fused into SkipLayerNormalization, which is slower than these two.
+        total = self._graph.node("Sum", [dense, hidden], f"{name}.total")
+        return self._normalise(name, total, f"{name}.out")
+
+    def _normalise(self, name: str, x: str, output: str) -> str:
+        inputs = [x, self._floats(f"{name}.weight"), self._floats(f"{name}.bias")]
+        epsilon = self._config.epsilon
+        return self._graph.node("LayerNormalization", inputs, output, axis=-1, epsilon=epsilon)
+
+    def _product(self, x: str, name: str) -> str:
+        return self._products(x, [name])[0]
+
+    def _products(self, x: str, names: Sequence[str]) -> list[str]:
+        """x times each transposed matrix, plus its bias."""
+        matrices = {name: self._weights[f"{name}.weight"].T for name in names}
+        self.multiplied[x] = self._weights[f"{names[0]}.weight"].shape[1]
+        if self._largest is not None:
+            return self._int8_products(x, matrices, self._largest[x])
+        return [self._float_product(x, name, matrix) for name, matrix in matrices.items()]
+
+    def _float_product(self, x: str, name: str, matrix: Floats) -> str:
+        product = self._graph.node("MatMul", [x, self._graph.weight(f"{name}.weight", matrix)], f"{name}.raw")
+        return self._graph.node("Add", [product, self._floats(f"{name}.bias")], f"{name}.out")
+
+    def _int8_products(self, x: str, matrices: Mapping[str, Floats], largest: Floats) -> list[str]:
+        """Smooth x and round it to 8 bits, once for all the matrices that read it."""
+        by = divisors(largest, np.concatenate(list(matrices.values()), axis=1))
+        smoothed = self._graph.node("Mul", [x, self._graph.weight(f"{x}.by", 1 / by)], f"{x}.smoothed")
+        rounded = [f"{x}.codes", f"{x}.scale", f"{x}.zero"]
+        self._graph.node("DynamicQuantizeLinear", [smoothed], rounded)
+        return [self._int8_product(rounded, name, matrix * by[:, None]) for name, matrix in matrices.items()]
+
+    def _int8_product(self, rounded: Sequence[str], name: str, matrix: Floats) -> str:
+        """One scale for each column of the matrix; those of x are found when the model runs."""
+        graph, (x, x_scale, x_zero) = self._graph, rounded
+        scale = np.maximum(np.abs(matrix).max(axis=0) / 127, np.finfo(np.float32).tiny)
+        codes = graph.weight(f"{name}.codes", np.rint(matrix / scale).astype(np.int8))
+        graph.weight(f"{name}.scale", scale)
+        inputs = [x, codes, x_scale, f"{name}.scale", x_zero, "", self._floats(f"{name}.bias")]
+        return graph.node("MatMulIntegerToFloat", inputs, f"{name}.out", domain=MICROSOFT)
+
+    def _floats(self, name: str) -> str:
+        return self._graph.weight(name, self._weights[name])
+
+
+_FLOAT = 1  # onnx.TensorProto.FLOAT
+# How (batch, tokens, heads, size) is turned for each of the three, so that query times key is one product.
+_ORDERS = {"query": [0, 2, 1, 3], "key": [0, 2, 3, 1], "value": [0, 2, 1, 3]}

@@ -1,9 +1,7 @@
-"""GGUF -> Hugging Face folder -> ONNX, for the llama and qwen2 families.
+"""GGUF -> ONNX for onnxruntime-genai, for the llama and qwen2 families, without torch.
 
-A GGUF file holds a model's weights in blocks of a few bits, its vocabulary and its chat template. The ONNX
-builder wants what Hugging Face publishes: config.json, safetensors, tokenizer.json. This writes those,
-tensor by tensor, so that no more than one tensor is ever unpacked in memory. (transformers can read GGUF
-itself; it takes 42 s instead of 4 for 135M parameters and needs two private attributes removed.)
+Precisions: `native` keeps every weight as published (4-bit blocks stay 4-bit blocks, all else becomes 8-bit
+blocks); `int8` and `int4` round what has more bits; `float32` unpacks everything, as the yardstick.
 
 Two things are not as they seem. llama.cpp stores the query and key rows of *llama* models interleaved for
 its own rotary code, so they are put back here; qwen2 is stored as published. And a file without
@@ -13,7 +11,7 @@ its own rotary code, so they are put back here; qwen2 is stored as published. An
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,159 +19,171 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import StoreError
-from orchestrator.store.convert_genai import build
+from orchestrator.store.blocks import Bytes, Floats, decoded
+from orchestrator.store.convert_decoder import Decoder, Shape
+from orchestrator.store.convert_onnx import Graph
+from orchestrator.store.convert_tokenizer import special_token_id, write_tokenizer
 from orchestrator.store.gguf import GgufFile, Tensor
+from orchestrator.store.packing import Packed, bits_for, pack
 
 if TYPE_CHECKING:
     from orchestrator.store.convert import Say
     from orchestrator.store.converting import Request
 
-_ROWS_AT_ONCE = 4096
-_OUTSIDE = {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-}
-_INSIDE = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-_CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+_FAMILIES = ("llama", "qwen2")
+_PRECISIONS = ("native", "int8", "int4", "float32")
+_ROWS_AT_ONCE = 2048
+_ELSEWHERE = "Use a safetensors source with the recipe hf-to-genai instead."
 
 
 def run(request: Request, say: Say) -> None:
+    if request.precision not in _PRECISIONS:
+        raise StoreError(
+            f"gguf-to-genai has no precision {request.precision!r}; it knows {', '.join(_PRECISIONS)}.",
+            hint="Correct `precision` in the card's conversion.",
+        )
     files = sorted(request.source.glob("*.gguf"))
     if len(files) != 1:
         raise StoreError(f"gguf-to-genai converts one .gguf file; the card names {len(files)}.")
-    folder = request.work / "hf"
-    folder.mkdir()
+    say("reading the vocabulary", None, None)
     with GgufFile(files[0]) as model:
-        write_hf_folder(model, folder, say, half=request.precision != "float32")
-    build(folder, request, say)
-
-
-def write_hf_folder(model: GgufFile, folder: Path, say: Say, *, half: bool) -> None:
-    """Everything that the builder reads. `half`: float16 weights, which halves its memory.
-
-    float16 keeps 11 bits of a weight that was published with 4 to 6; the models that are meant to be
-    exact (`precision: float32`) are written in float32.
-    """
-    config = hf_config(model)
-    config["dtype"] = "float16" if half else "float32"
-    _write_json(folder / "config.json", config)
-    _write_json(folder / "generation_config.json", _special_tokens(model.metadata))
-    say("tokenizer", None, None)
-    write_tokenizer(model, folder)
-    write_weights(model, folder / "model.safetensors", say, half=half)
+        shape = shape_of(model)
+        write_tokenizer(model.metadata, request.output, shape.context)
+        _write_json(request.output / "genai_config.json", genai_config(model, shape))
+        with Graph(request.output) as graph:
+            for layer in Decoder(graph, shape, GgufWeights(model, request.precision)).write():
+                say("converting layers", layer + 1, shape.layers)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def hf_config(model: GgufFile) -> dict[str, Any]:
-    """config.json from the metadata. Refuses what it would get wrong instead of guessing."""
+def shape_of(model: GgufFile) -> Shape:
+    """The sizes, from the metadata. Refuses what would come out wrong instead of guessing."""
+    family = model.metadata.get("general.architecture")
+    name = model.path.name
+    if family not in _FAMILIES:
+        known = ", ".join(_FAMILIES)
+        raise StoreError(f"{name} has architecture {family!r}; gguf-to-genai knows {known}.", hint=_ELSEWHERE)
+    if f"{family}.rope.scaling.type" in model.metadata or "rope_freqs.weight" in model.tensors:
+        raise StoreError(
+            f"{name} scales its rotary positions, which gguf-to-genai cannot do.", hint=_ELSEWHERE
+        )
+    own = {key.removeprefix(f"{family}."): value for key, value in model.metadata.items()}
+    heads, hidden = own["attention.head_count"], own["embedding_length"]
+    return Shape(
+        layers=own["block_count"],
+        hidden=hidden,
+        heads=heads,
+        kv_heads=own.get("attention.head_count_kv", heads),
+        head_size=own.get("attention.key_length", hidden // heads),
+        vocabulary=model.tensors["token_embd.weight"].shape[0],
+        context=own["context_length"],
+        rope_theta=own.get("rope.freq_base", 10000.0),
+        epsilon=own["attention.layer_norm_rms_epsilon"],
+    )
+
+
+def genai_config(model: GgufFile, shape: Shape) -> dict[str, Any]:
+    """What onnxruntime-genai must know to run the graph. Greedy, unless a caller says otherwise."""
     meta = model.metadata
-    family = meta.get("general.architecture")
-    if family not in _CLASSES:
-        raise StoreError(
-            f"{model.path.name} has architecture {family!r}; gguf-to-genai knows {', '.join(_CLASSES)}.",
-            hint="Use a safetensors source with the recipe hf-to-genai instead.",
-        )
-    if f"{family}.rope.scaling.type" in meta or "rope_freqs.weight" in model.tensors:
-        raise StoreError(
-            f"{model.path.name} scales its rotary positions, which gguf-to-genai does not convert.",
-            hint="Use a safetensors source with the recipe hf-to-genai instead.",
-        )
-    own = {key.removeprefix(f"{family}."): value for key, value in meta.items()}
+    end = special_token_id(meta, "eos")
+    start, padding = special_token_id(meta, "bos"), special_token_id(meta, "padding")
     return {
-        "architectures": [_CLASSES[family]],
-        "model_type": family,
-        "hidden_act": "silu",
-        "hidden_size": own["embedding_length"],
-        "intermediate_size": own["feed_forward_length"],
-        "max_position_embeddings": own["context_length"],
-        "num_attention_heads": own["attention.head_count"],
-        "num_hidden_layers": own["block_count"],
-        "num_key_value_heads": own.get("attention.head_count_kv", own["attention.head_count"]),
-        "rms_norm_eps": own["attention.layer_norm_rms_epsilon"],
-        "rope_parameters": {"rope_type": "default", "rope_theta": own.get("rope.freq_base", 10000.0)},
-        "tie_word_embeddings": "output.weight" not in model.tensors,
-        "vocab_size": model.tensors["token_embd.weight"].shape[0],
-        **_special_tokens(meta),
+        "model": {
+            "type": meta["general.architecture"],
+            "bos_token_id": end if start is None else start,
+            "eos_token_id": end,
+            "pad_token_id": end if padding is None else padding,
+            **_tool_tokens(meta),
+            "context_length": shape.context,
+            "vocab_size": shape.vocabulary,
+            "decoder": {
+                "session_options": {"log_id": "onnxruntime-genai", "provider_options": []},
+                "filename": "model.onnx",
+                "head_size": shape.head_size,
+                "hidden_size": shape.hidden,
+                "num_attention_heads": shape.heads,
+                "num_hidden_layers": shape.layers,
+                "num_key_value_heads": shape.kv_heads,
+                "inputs": {
+                    "input_ids": "input_ids",
+                    "attention_mask": "attention_mask",
+                    "past_key_names": "past_key_values.%d.key",
+                    "past_value_names": "past_key_values.%d.value",
+                },
+                "outputs": {
+                    "logits": "logits",
+                    "present_key_names": "present.%d.key",
+                    "present_value_names": "present.%d.value",
+                },
+            },
+        },
+        "search": {"do_sample": False, "max_length": shape.context, "past_present_share_buffer": True},
     }
 
 
-def _special_tokens(meta: dict[str, Any]) -> dict[str, int]:
-    names = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
-    return {
-        key: meta[f"tokenizer.ggml.{name}_token_id"]
-        for key, name in names.items()
-        if f"tokenizer.ggml.{name}_token_id" in meta
-    }
+def _tool_tokens(meta: dict[str, Any]) -> dict[str, int]:
+    tokens = meta["tokenizer.ggml.tokens"]
+    wanted = {"bot_token_id": "<tool_call>", "eot_token_id": "</tool_call>"}
+    return {key: tokens.index(token) for key, token in wanted.items() if token in tokens[-1000:]}
 
 
-# --- weights --------------------------------------------------------------------------------------------
+class GgufWeights:
+    """The tensors of a GGUF file, as the decoder's writer asks for them."""
+
+    def __init__(self, model: GgufFile, precision: str) -> None:
+        self._model = model
+        self._precision = precision
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._model.tensors
+
+    def floats(self, name: str) -> Floats:
+        return self.stacked([name]).reshape(-1)
+
+    def stacked(self, names: Sequence[str]) -> Floats:
+        return np.concatenate(
+            [decoded(rows, tensor.type_name) for tensor in self._find(names) for rows in self._rows(tensor)]
+        )
+
+    def packed(self, names: Sequence[str]) -> Packed | None:
+        if self._precision == "float32":
+            return None
+        tensors = self._find(names)
+        bits = bits_for({tensor.type_name for tensor in tensors}, self._precision)
+        parts = [
+            pack(rows, tensor.type_name, self._precision, bits)
+            for tensor in tensors
+            for rows in self._rows(tensor)
+        ]
+        return _stack(parts)
+
+    def _find(self, names: Sequence[str]) -> list[Tensor]:
+        missing = [name for name in names if name not in self._model.tensors]
+        if missing:
+            raise StoreError(f"{self._model.path.name} lacks the tensors {', '.join(missing)}.")
+        return [self._model.tensors[name] for name in names]
+
+    def _rows(self, tensor: Tensor) -> Iterator[Bytes]:
+        """All rows in the published order, some thousand at a time; a vector is one row."""
+        order = _row_order(self._model, tensor)
+        if order is not None:
+            yield self._model.rows(tensor)[order]
+            return
+        for first in range(0, tensor.rows, _ROWS_AT_ONCE):
+            yield self._model.rows(tensor, first, first + _ROWS_AT_ONCE)
 
 
-def write_weights(model: GgufFile, target: Path, say: Say, *, half: bool) -> None:
-    """A safetensors file: the length of a JSON header, the header, and the arrays in its order."""
-    names = {name: hf_name(name) for name in model.tensors}
-    kind, width = ("F16", 2) if half else ("F32", 4)
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for name, tensor in model.tensors.items():
-        size = int(np.prod(tensor.shape)) * width
-        header[names[name]] = {
-            "dtype": kind,
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + size],
-        }
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with target.open("wb") as out:
-        out.write(len(text).to_bytes(8, "little") + text)
-        for index, tensor in enumerate(model.tensors.values()):
-            say("unpacking weights", index, len(model.tensors))
-            for chunk in unpacked(model, tensor):
-                out.write(_narrow(chunk, tensor).tobytes() if half else chunk.tobytes())
-
-
-def hf_name(name: str) -> str:
-    if name in _OUTSIDE:
-        return _OUTSIDE[name]
-    blk, _, rest = name.partition(".")
-    layer, _, rest = rest.partition(".")
-    module, _, kind = rest.rpartition(".")
-    if blk != "blk" or module not in _INSIDE:
-        raise StoreError(f"gguf-to-genai does not know the tensor {name!r}.")
-    return f"model.layers.{layer}.{_INSIDE[module]}.{kind}"
-
-
-def unpacked(model: GgufFile, tensor: Tensor) -> Iterator[NDArray[np.float32]]:
-    """The tensor in float32, some thousand rows at a time."""
-    from gguf import GGMLQuantizationType
-    from gguf.quants import dequantize
-
-    order = _row_order(model, tensor)
-    kind = GGMLQuantizationType(tensor.type_id)
-    if len(tensor.shape) == 1:
-        flat = dequantize(model.rows(tensor), kind).reshape(-1)
-        yield flat if order is None else flat[order]
-        return
-    if order is not None:
-        yield dequantize(model.rows(tensor)[order], kind)
-        return
-    for first in range(0, tensor.rows, _ROWS_AT_ONCE):
-        yield dequantize(model.rows(tensor, first, first + _ROWS_AT_ONCE), kind)
+def _stack(parts: list[Packed]) -> Packed:
+    offset = None
+    if any(part.offset is not None for part in parts):
+        offset = np.concatenate(
+            [np.zeros_like(part.scale) if part.offset is None else part.offset for part in parts]
+        )
+    codes = np.concatenate([part.codes for part in parts])
+    return Packed(parts[0].bits, codes, np.concatenate([part.scale for part in parts]), offset)
 
 
 def _row_order(model: GgufFile, tensor: Tensor) -> NDArray[np.int64] | None:
@@ -182,55 +192,9 @@ def _row_order(model: GgufFile, tensor: Tensor) -> NDArray[np.int64] | None:
     llama.cpp interleaves the two halves of each head (0, d/2, 1, d/2+1, ...); None where it does not.
     """
     meta = model.metadata
-    heads = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
+    keys = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
     module = tensor.name.split(".")[-2]
-    if meta["general.architecture"] != "llama" or module not in heads:
+    if meta["general.architecture"] != "llama" or module not in keys or len(tensor.shape) != 2:
         return None
-    count = meta.get(heads[module], meta["llama.attention.head_count"])
-    stored = np.arange(tensor.shape[0])
-    return stored.reshape(count, -1, 2).swapaxes(1, 2).reshape(-1)
-
-
-def _narrow(chunk: NDArray[np.float32], tensor: Tensor) -> NDArray[np.float16]:
-    with np.errstate(over="ignore"):
-        narrow = chunk.astype(np.float16)
-    if not np.isfinite(narrow).all():
-        raise StoreError(
-            f"The tensor {tensor.name!r} has weights beyond 65504, which float16 cannot hold.",
-            hint="Set `precision: float32` in the card's conversion.",
-        )
-    return narrow
-
-
-# --- tokenizer ------------------------------------------------------------------------------------------
-
-
-def write_tokenizer(model: GgufFile, folder: Path) -> None:
-    """tokenizer.json, tokenizer_config.json and the chat template, from the file's vocabulary."""
-    from transformers import PreTrainedTokenizerFast
-    from transformers.integrations.gguf import GGUF_TOKENIZER_MAPPING, convert_gguf_tokenizer
-
-    meta = model.metadata
-    wanted = GGUF_TOKENIZER_MAPPING["tokenizer"]
-    vocabulary = {
-        name: meta[f"tokenizer.{key}"] for key, name in wanted.items() if f"tokenizer.{key}" in meta
-    }
-    backend, extra = convert_gguf_tokenizer(meta["general.architecture"], vocabulary)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **extra, **_tokenizer_options(meta))
-    tokenizer.save_pretrained(str(folder))
-
-
-def _tokenizer_options(meta: dict[str, Any]) -> dict[str, Any]:
-    tokens = meta["tokenizer.ggml.tokens"]
-    special = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    options: dict[str, Any] = {
-        name: tokens[meta[f"tokenizer.ggml.{key}_token_id"]]
-        for name, key in special.items()
-        if f"tokenizer.ggml.{key}_token_id" in meta
-    }
-    for name in ("add_bos_token", "add_eos_token"):
-        if f"tokenizer.ggml.{name}" in meta:
-            options[name] = meta[f"tokenizer.ggml.{name}"]
-    if "tokenizer.chat_template" in meta:
-        options["chat_template"] = meta["tokenizer.chat_template"]
-    return options
+    heads = meta.get(keys[module], meta["llama.attention.head_count"])
+    return np.arange(tensor.rows).reshape(heads, -1, 2).swapaxes(1, 2).reshape(-1)

@@ -8,8 +8,8 @@ A GGUF file is a header, key-value metadata, a list of tensors, padding, and the
     padding up to `general.alignment`, from where the offsets count
 
 The `gguf` package reads the same, but keeps every one of 150,000 vocabulary entries as a few numpy arrays,
-which takes over ten seconds; this takes a fraction of one. It does not decode quantised blocks, does not
-write, and reads version 2 and 3 in little-endian order, which is what exists.
+which takes over ten seconds; this takes a fraction of one. It leaves the blocks of quantised tensors as they
+are (`blocks.py` takes them apart), does not write, and reads versions 2 and 3 in little-endian order.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ TYPES: dict[int, tuple[str, int, int]] = {
     12: ("Q4_K", 256, 144),
     13: ("Q5_K", 256, 176),
     14: ("Q6_K", 256, 210),
-    20: ("IQ4_NL", 32, 18),
-    23: ("IQ4_XS", 256, 136),
     30: ("BF16", 1, 2),
 }
 

@@ -14,9 +14,9 @@ from orchestrator.types import ModelCard, Record
 # What each recipe imports in its child process; found out before a gigabyte has been fetched.
 _TOOLS = {
     "none": (),
-    "gguf-to-genai": ("gguf", "numpy", "onnx", "onnx_ir", "onnxruntime_genai", "torch", "transformers"),
+    "gguf-to-genai": ("onnx", "tokenizers"),
     "hf-to-genai": ("onnx", "onnx_ir", "onnxruntime_genai", "torch", "transformers"),
-    "encoder-to-onnx": ("onnx", "onnxruntime", "onnxscript", "torch", "transformers"),
+    "encoder-to-onnx": ("onnx", "onnxruntime", "tokenizers"),
 }
 
 
