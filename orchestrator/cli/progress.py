@@ -151,7 +151,7 @@ def few_words(route: Route) -> str:
     head = route.reason
     for stop in (" (", ", ", "; "):
         head = head.split(stop)[0]
-    return head
+    return head.replace("smallest of 1 capable", "only one capable")
 
 
 def next_rung(ladder: tuple[str, ...], model: str | None) -> str:
