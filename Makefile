@@ -7,7 +7,7 @@
 #   make setup    .venv with everything                make clean      remove what these targets made here
 #
 # PYTHON=python3.12       another interpreter
-# TORCH_INDEX=ADDRESS     where torch comes from; without it, from your pip's own settings (see README)
+# TORCH_INDEX=ADDRESS     where torch comes from, for tests; without it, from your pip's own settings
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -15,8 +15,8 @@ TORCH := torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 
-# --no-compile: torch alone has thousands of files, of which few are ever imported; Python compiles those when
-# they are (half a minute saved). That needs the variable below to be unset, which some containers set.
+# --no-compile: of the thousands of files that are installed few are ever imported, and Python compiles those
+# when they are (half a minute saved). That needs the variable below to be unset, which some containers set.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
@@ -53,19 +53,20 @@ wheel: $(VENV)/.ready-dev
 setup: $(VENV)/.ready-dev
 	@echo "Ready: $(BIN)/lilliput --help"
 
-# torch comes first and alone: what follows finds it present and has no reason to bring the CUDA packages.
+# What runs the product: no torch, no tools for development.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lilliput needs Python 3.11 or newer.")'
 	@test -x $(BIN)/python || { echo "Making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing $(TORCH) …"
-	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@echo "Installing Lilliput …"
-	@$(PIP) -c constraints.txt -e '.[convert]'
+	@$(PIP) -c constraints.txt -e .
 	@touch $@
 
+# torch comes first and alone: what follows finds it present and has no reason to bring the CUDA packages.
 $(VENV)/.ready-dev: $(VENV)/.ready
+	@echo "Installing $(TORCH) …"
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@echo "Installing the tools for development …"
-	@$(PIP) -c constraints.txt -e '.[convert,dev]'
+	@$(PIP) -c constraints.txt -e '.[torch,dev]'
 	@touch $@
 
 # Models, records and settings of the user lie elsewhere and stay: `lilliput models rm`, `lilliput doctor`.

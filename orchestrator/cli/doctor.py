@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.errors import ContentError
 
 # What each extra brings; a missing part is no fault, it is an extra that was not asked for.
-EXTRAS = {"convert": ("torch", "transformers", "gguf", "onnx", "onnxscript", "accelerate", "safetensors")}
-PARTS = ("onnxruntime", "onnxruntime-genai", "numpy", "pydantic", "tokenizers", "sqlalchemy", "typer", "rich")
+EXTRAS = {"torch": ("torch", "transformers", "accelerate", "safetensors", "gguf", "onnx-ir")}
+PARTS = ("onnxruntime", "onnxruntime-genai", "onnx", "numpy", "pydantic", "tokenizers", "sqlalchemy", "typer", "rich")
 
 
 def doctor(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
@@ -39,7 +39,7 @@ def examine(door: Door) -> dict[str, Any]:
     from orchestrator.bench.environment import describe_environment
     from orchestrator.runtimes import has_cuda
 
-    environment = describe_environment(door.workspace.roots[0], [*PARTS, *EXTRAS["convert"]])
+    environment = describe_environment(door.workspace.roots[0], [*PARTS, *EXTRAS["torch"]])
     store, freed = door.store_and_freed()
     return {
         "lilliput": __version__,
@@ -168,7 +168,7 @@ def _advice(found: dict[str, Any]) -> Iterator[str]:
     from orchestrator.cli.console import size
 
     for extra, parts in found["missing_extras"].items():
-        yield f"- Converting models needs {', '.join(parts)}: pip install 'lilliput[{extra}]'"
+        yield f"- Models that run on torch need {', '.join(parts)}: pip install 'lilliput[{extra}]'"
     if absent := _models(found, "absent"):
         yield f"- Not installed: {', '.join(absent)}. To fetch one: lilliput models pull {absent[0]}"
     if found["leftover_bytes_removed"]:

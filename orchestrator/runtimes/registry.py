@@ -26,6 +26,6 @@ def load_session(card: ModelCard, options: LoadOptions) -> Session:
     except ModuleNotFoundError as error:
         raise ModelUnavailable(
             f"Model {card.name!r} runs on {card.runtime!r}, which needs the package {error.name!r}.",
-            hint='Type `pip install "lilliput[convert]"`.' if card.runtime == "torch" else "Install it.",
+            hint='Type `pip install "lilliput[torch]"`.' if card.runtime == "torch" else "Install it.",
         ) from error
     return session

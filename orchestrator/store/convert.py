@@ -52,7 +52,7 @@ def main() -> int:
         out({"error": error.message, "hint": error.hint})
         return 1
     except ImportError as error:
-        out({"error": f"{error}.", "hint": 'Type: pip install "lilliput[convert]"'})
+        out({"error": f"{error}.", "hint": 'Type: pip install "lilliput[torch]"'})
         return 1
     out({"converted": _cost(packages, time.perf_counter() - started)})
     return 0

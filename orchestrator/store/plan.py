@@ -91,7 +91,7 @@ def refuse_if_impossible(plan: PullPlan, card: ModelCard) -> None:
     if missing_tools:
         raise StoreError(
             f"Converting {card.name!r} ({plan.recipe}) needs {', '.join(missing_tools)}.",
-            hint='Type: pip install "lilliput[convert]"',
+            hint='Type: pip install "lilliput[torch]"',
         )
     if plan.disk_needed_bytes is not None and plan.disk_needed_bytes > plan.disk_free_bytes:
         raise NotEnoughResources(
