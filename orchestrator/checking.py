@@ -24,6 +24,9 @@ def decide(
         return Decision(action="accept", reason=reason, checks=all_checks)
     reason = "; ".join(f"{check.name}: {check.reason}" for check in failed)
     only_unsure = all(check.name == "confidence" for check in failed)
+    if only_unsure and not has_next:
+        # Confidence tells whether to ask a larger model, not that the answer is wrong; nobody is left to ask.
+        return Decision(action="accept", reason=f"{reason}, but no other model is left", checks=all_checks)
     may_retry = attempt <= spec.retries and not only_unsure and bool(spec.needs)
     return _otherwise(reason, all_checks, may_retry=may_retry, has_next=has_next)
 

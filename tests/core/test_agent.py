@@ -242,6 +242,13 @@ class TestDecisions:
         answer = Answer(output={}, confidence=confidence)
         assert checking.decide(spec, answer, (GOOD,), attempt=1, has_next=True).action == action
 
+    def test_an_unsure_answer_is_accepted_when_nobody_else_can_be_asked(self) -> None:
+        spec = SPEC.model_copy(update={"min_confidence": 0.5})
+        answer = Answer(output={}, confidence=0.4)
+        decision = checking.decide(spec, answer, (GOOD,), attempt=1, has_next=False)
+        assert decision.action == "accept"
+        assert decision.reason == "confidence: 0.40 is below 0.50, but no other model is left"
+
     def test_an_abstention_is_not_held_to_the_threshold(self) -> None:
         spec = SPEC.model_copy(update={"min_confidence": 0.5})
         answer = Answer(output={}, confidence=0.1, abstained=True)
