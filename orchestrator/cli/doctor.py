@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 # What each extra brings; a missing part is no fault, it is an extra that was not asked for.
 EXTRAS = {"torch": ("torch", "transformers", "accelerate", "safetensors", "gguf", "onnx-ir")}
-PARTS = ("onnxruntime", "onnxruntime-genai", "onnx", "numpy", "pydantic", "tokenizers", "sqlalchemy", "typer", "rich")
+PARTS = (
+    "onnxruntime",
+    "onnxruntime-genai",
+    "onnx",
+    "llguidance",
+    "tokenizers",
+    "numpy",
+    "pydantic",
+    "sqlalchemy",
+)
 
 
 def doctor(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
