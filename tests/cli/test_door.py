@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -130,10 +131,13 @@ def test_ctrl_c_ends_a_run_with_130_and_the_record_says_so(desk: Path) -> None:
 
 
 def test_a_run_whose_reader_leaves_is_ended_and_recorded(desk: Path) -> None:
-    write_card(desk, "small", 1, delay_s=60)
+    write_card(desk, "small", 1, delay_s=3)
     command = shlex.join([*apart(desk), "run", "x", "--agent", "shout", "--model", "small", "--events"])
     piped = ["bash", "-c", f"{command} | head -n 1"]
     homes = environment(desk.parent)
-    done = subprocess.run(piped, env=homes, capture_output=True, text=True, cwd=desk, timeout=50)
+    done = subprocess.run(piped, env=homes, capture_output=True, text=True, cwd=desk)
     assert '"kind":"run_started"' in done.stdout
     assert done.stderr == ""
+    show = [*apart(desk), "runs", "show", "last", "--json"]
+    record = json.loads(subprocess.run(show, env=homes, capture_output=True, text=True, cwd=desk).stdout)
+    assert record["summary"]["status"] == "canceled"
