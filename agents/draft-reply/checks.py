@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.kit.grounding import flat, numbers_in
+from orchestrator.kit.words import coverage, word_set
 
 _PLACEHOLDER = re.compile(
     r"\[[^\]\n]{1,40}\]|\{\{?[^}\n]*\}?\}|<[A-Za-z][^>\n]{0,40}>|\bX{3,}\b|\blorem\b", re.I
@@ -23,6 +24,7 @@ _FREQUENT = {
 }
 _TELLTALE = {code: frozenset(words.split()) for code, words in _FREQUENT.items()}
 _MIN_WORDS = 4
+_FROM_PASSAGE = 0.5
 
 
 def check_says_something(inputs: Mapping[str, Any], output: Any) -> str | None:
@@ -43,6 +45,14 @@ def check_nothing_invented(inputs: Mapping[str, Any], output: Any) -> str | None
             return f"{contact!r} is not in the message or the passage"
     invented = _digits(_LIST_NUMBER.sub("", output["reply"])) - numbers_in(given)
     return f"the number {min(invented)} is not in the message or the passage" if invented else None
+
+
+def check_from_passage(inputs: Mapping[str, Any], output: Any) -> str | None:
+    """Half of the words must be the passage's: small models like to send the message back instead."""
+    passage = inputs.get("passage")
+    if not passage or coverage(word_set(_middle(output)), word_set(passage)) >= _FROM_PASSAGE:
+        return None
+    return "the reply hardly uses the passage"
 
 
 def check_language(inputs: Mapping[str, Any], output: Any) -> str | None:

@@ -21,7 +21,8 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     written, confidence = await call.generate_json(messages, {"anyOf": [*map(call_schema, tools), _NONE]})
     if written["name"] is None:
         output = {"name": None, "arguments": {}}
-        return Answer(output=output, abstained=True, confidence=confidence, reason="no tool fits")
+        # Not an abstention: "none fits" is a claim like any other, and is held to the confidence.
+        return Answer(output=output, confidence=confidence, reason="no tool fits")
     schema = parameters_of(next(tool for tool in tools if tool["name"] == written["name"]))
     output = {"name": written["name"], "arguments": settle(written["arguments"], schema, text)}
     return Answer(output=output, confidence=confidence)

@@ -11,6 +11,8 @@ from orchestrator.kit.toolschema import parameters_of
 
 
 def check_arguments_fit(inputs: Mapping[str, Any], output: Any) -> str | None:
+    if output["name"] is None:
+        return None
     schema = _schema(inputs, output)
     return schema_problem(schema, output["arguments"]) or empty_required(output["arguments"], schema)
 

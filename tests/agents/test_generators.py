@@ -96,7 +96,6 @@ async def test_use_tool_may_call_any_tool_or_none() -> None:
     assert asked.output == {"name": "set_alarm", "arguments": {"time": "07:30"}}
     assert len((model.requests[0].json_schema or {})["anyOf"]) == 3
     none = await ask("use-tool", inputs, says({"name": None}))
-    assert none.answer.abstained
     assert none.output == {"name": None, "arguments": {}}
     assert not none.refused
 
@@ -194,6 +193,7 @@ async def test_without_a_passage_no_model_writes(language: str) -> None:
         ("Please mail help@example.com and you will get the link.", "nothing_invented"),
         ("Please open www.example.com and you will get the link.", "nothing_invented"),
         ("Please wait for 20 minutes and then try it again.", "nothing_invented"),
+        ("I forgot my password and I do not know what to do any more.", "from_passage"),
         ("Open de aanmeldpagina en kies voor het wachtwoord dat u bent vergeten.", "language"),
     ],
 )
