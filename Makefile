@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
 # What the tests of real models need; each takes a few seconds once it is in the cache.
-TEST_MODELS := minilm-l6 smollm2-135m lid-176
+TEST_MODELS := lid-176 minilm-l6 minilm-l6-f32 smollm2-135m smollm2-135m-f32 qwen2.5-coder-0.5b
 
 .PHONY: demo test test-all lint format wheel setup clean
 .DEFAULT_GOAL := setup

@@ -1,12 +1,11 @@
 """`lilliput agents test`: an agent's own examples, run through the controller like any task.
 
     # agents/<name>/examples.yaml
-    examples:
-      - name: a printer in Dutch          # optional
-        input: {text: "...", labels: [...]}
-        output: {label: printer}          # every value given here must come out; others are free
+    - name: a jam, in Dutch
+      input: {text: "Er zit papier klem.", labels: [...]}
+      expect: {label: printer, scores.0.label: printer}    # by dotted path; the rest of the answer is free
 
-`output` may be a part of the answer: of an object the fields that are given, of anything else the whole.
+Where the answer is no object, `expect` is the whole answer.
 """
 
 from __future__ import annotations
@@ -19,17 +18,21 @@ from pydantic import Field
 
 from orchestrator.cli.console import first_line, print_table, seconds, to_people, to_stdout
 from orchestrator.cli.door import Door
+from orchestrator.errors import ContentError
 from orchestrator.types import Json, Record, RunResult, Task
-from orchestrator.yamlfile import read_yaml
+from orchestrator.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
     from orchestrator.controller import Controller
 
 
+_NOTHING = object()
+
+
 class Example(Record):
-    name: str | None = None
+    name: str
     input: Json
-    output: Any = None
+    expect: Any
 
 
 class Examples(Record):
@@ -60,7 +63,12 @@ def try_examples(door: Door, name: str | None) -> list[Tried]:
 
 def read_examples(file: Path) -> tuple[Example, ...]:
     """Raises ContentError with the line."""
-    return read_yaml(file).validate(Examples).examples
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise ContentError("there are no examples to test", file=file) from error
+    # The file is a list; under a key of its own it is a mapping, whose lines are counted from the second.
+    return parse_yaml(f"examples:\n{text}", file, first_line=0).validate(Examples).examples
 
 
 async def _try_all(door: Door, found: Mapping[str, tuple[Example, ...]]) -> list[Tried]:
@@ -80,35 +88,40 @@ async def _try(controller: Controller, agent: str, example: Example) -> Tried:
     result = await controller.run_to_end(task)
     return Tried(
         agent=agent,
-        example=example.name or _head(example.input),
+        example=example.name,
         duration_s=result.usage.duration_s,
         problem=_problem(example, result),
         run_id=result.run_id,
     )
 
 
-def _head(inputs: Json) -> str:
-    return first_line(next((value for value in inputs.values() if isinstance(value, str)), str(inputs)), 50)
-
-
 def _problem(example: Example, result: RunResult) -> str | None:
     if result.status != "completed":
         return result.error or result.status
-    return difference(example.output, result.answer)
+    return difference(example.expect, result.answer)
 
 
-def difference(expected: Any, answer: Any, where: str = "") -> str | None:
-    """The first place where the answer is not as expected; of an object only what is expected counts."""
-    if not isinstance(expected, Mapping) or not isinstance(answer, Mapping):
-        same = expected == answer
-        return None if same else f"{where or 'the answer'} is {answer!r}, expected {expected!r}"
-    for key, value in expected.items():
-        place = f"{where}.{key}" if where else str(key)
-        if key not in answer:
-            return f"{place} is not there, expected {value!r}"
-        if problem := difference(value, answer[key], place):
-            return problem
+def difference(expected: Any, answer: Any) -> str | None:
+    """The first place where the answer is not as expected."""
+    if not isinstance(expected, Mapping):
+        return None if expected == answer else f"the answer is {answer!r}, expected {expected!r}"
+    for path, value in expected.items():
+        found = _at(answer, path)
+        if found != value:
+            told = "not there" if found is _NOTHING else repr(found)
+            return f"{path} is {told}, expected {value!r}"
     return None
+
+
+def _at(value: Any, path: str) -> Any:
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list | tuple) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return _NOTHING
+    return value
 
 
 def _line(item: Tried) -> str:

@@ -90,6 +90,7 @@ def run(
         route=_policy(route, model),
         budget=budget,
     )
+    door.store()  # removes what killed pulls left
     view = _view(workflow or agent or "task", document=as_json or events)
     result, seen = anyio.run(_watch, door, task, view, _approver(view, yes), events)
     if as_json:

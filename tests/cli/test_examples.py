@@ -11,20 +11,19 @@ from orchestrator.cli.examples import difference
 from tests.cli.conftest import Lilliput, write
 
 GOOD = """\
-examples:
-  - name: a short one
-    input: {text: ab}
-    output: abab
+- name: a short one
+  input: {text: ab}
+  expect: abab
 """
 
 
 def test_examples_that_come_out_right_end_with_0(desk: Path, lilliput: Lilliput) -> None:
-    loud = "examples:\n  - {input: {text: hello}, output: {loud: HELLO}}\n"
+    loud = "- {name: loud, input: {text: hello}, expect: {loud: HELLO}}\n"
     write(desk, {"agents/double/examples.yaml": GOOD, "agents/shout/examples.yaml": loud})
     said = lilliput("agents", "test")
     assert said.code == 0
     assert "✓ double: a short one" in said.err
-    assert "✓ shout: hello" in said.err
+    assert "✓ shout: loud" in said.err
     assert [line.split() for line in said.out.splitlines()[2:]] == [["double", "1", "0"], ["shout", "1", "0"]]
 
 
@@ -47,9 +46,9 @@ def test_a_run_that_fails_is_an_example_that_fails(desk: Path, lilliput: Lillipu
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("examples: []\n", "examples.yaml:1"),
-        ("examples:\n  - {output: x}\n", "`examples.0.input` is missing"),
-        (None, "examples.yaml"),
+        ("[]\n", "examples.yaml"),
+        ("- {name: x, input: {text: a}, expect: aa}\n- {name: y, expect: x}\n", "examples.yaml:2"),
+        (None, "there are no examples to test"),
     ],
 )
 def test_a_broken_file_is_told_before_anything_runs(
@@ -66,8 +65,10 @@ def test_a_broken_file_is_told_before_anything_runs(
     ("expected", "answer", "problem"),
     [
         ({"a": 1}, {"a": 1, "b": 2}, None),
-        ({"a": {"b": 1}}, {"a": {"b": 2}}, "a.b is 2, expected 1"),
-        ({"a": 1}, {}, "a is not there, expected 1"),
+        ({"a.b": 1}, {"a": {"b": 2}}, "a.b is 2, expected 1"),
+        ({"a.1.b": 1}, {"a": [0, {"b": 1}]}, None),
+        ({"a.2": 1}, {"a": [0]}, "a.2 is not there, expected 1"),
+        ({"a": None}, {}, "a is not there, expected None"),
         ([1, 2], [1], "the answer is [1], expected [1, 2]"),
         (None, None, None),
     ],
