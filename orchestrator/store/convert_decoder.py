@@ -53,8 +53,11 @@ class Weights(Protocol):
     def floats(self, name: str) -> Floats:
         """A vector in float32."""
 
-    def packed(self, names: Sequence[str]) -> Packed | None:
-        """Stacked matrices in blocks; None when the model is to stay in float32."""
+    def packed(self, names: Sequence[str], *, looked_up: bool = False) -> Packed | None:
+        """Stacked matrices in blocks; None when the model is to stay in float32.
+
+        `looked_up`: rows will be looked up, not multiplied, so the blocks may have no offset.
+        """
 
     def stacked(self, names: Sequence[str]) -> Floats:
         """Stacked matrices in float32."""
@@ -85,7 +88,6 @@ class Decoder:
         graph, shape = self._graph, self._shape
         graph.constant("one", 1)
         graph.constant("first_axis", [1])
-        graph.constant("last_axis", [3])
         counted = graph.node("ReduceSum", ["attention_mask", "first_axis"], "counted", keepdims=0)
         last = graph.node("Sub", [counted, "one"], "last")
         graph.node("Cast", [last], "last_positions", to=_INT32)
@@ -99,7 +101,7 @@ class Decoder:
 
     def _embedding(self) -> str:
         graph, name = self._graph, "token_embd.weight"
-        packed = self._embedded = self._weights.packed([name])
+        packed = self._embedded = self._weights.packed([name], looked_up=True)
         if packed is None:
             table = graph.weight(name, self._weights.stacked([name]))
             return graph.node("Gather", [table, "input_ids"], "embedded")
@@ -195,6 +197,8 @@ class Decoder:
 
     def _block_sums(self, x: str, packed: Packed) -> str:
         """x summed over each block; made once for all the matrices that read x."""
+        if not self._sums:
+            self._graph.constant("last_axis", [3])
         if x not in self._sums:
             blocks = packed.scale.shape[1]
             cut = self._graph.constant(f"{x}.cut", [0, 0, blocks, BLOCK])

@@ -148,11 +148,13 @@ class GgufWeights:
             [decoded(rows, tensor.type_name) for tensor in self._find(names) for rows in self._rows(tensor)]
         )
 
-    def packed(self, names: Sequence[str]) -> Packed | None:
+    def packed(self, names: Sequence[str], *, looked_up: bool = False) -> Packed | None:
         if self._precision == "float32":
             return None
         tensors = self._find(names)
-        bits = bits_for({tensor.type_name for tensor in tensors}, self._precision)
+        types = {tensor.type_name for tensor in tensors}
+        # The operator that looks up rows cannot add the offsets of native 4-bit blocks.
+        bits = 8 if looked_up and self._precision == "native" else bits_for(types, self._precision)
         parts = [
             pack(rows, tensor.type_name, self._precision, bits)
             for tensor in tensors

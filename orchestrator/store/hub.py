@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # importing it costs a tenth of a second, and most commands d
 
 _DEFAULT_ENDPOINT = "https://huggingface.co"
 _ATTEMPTS = 4
-_CHUNK = 1 << 20
 
 
 def url_of(part: HubPart, environ: Mapping[str, str]) -> str:
@@ -79,7 +78,8 @@ def _transfer(
         resumed = response.status_code == 206
         done = have if resumed else 0
         with partial.open("ab" if resumed else "wb") as out:
-            for chunk in response.iter_bytes(_CHUNK):
+            # Raw, as it comes: gathering larger pieces would lose what was gathered when the line is cut.
+            for chunk in response.iter_raw():
                 done += len(chunk)
                 _expect_room(url, done, limit_bytes, partial)
                 if stopped.is_set():

@@ -22,7 +22,7 @@ from orchestrator.types import Conversion, ModelCard, Record
 MANIFEST = "manifest.json"
 
 # Raise a number when a change in the code makes that recipe write different bytes.
-RECIPE_VERSIONS = {"none": 1, "gguf-to-genai": 2, "hf-to-genai": 1, "encoder-to-onnx": 2}
+RECIPE_VERSIONS = {"none": 1, "gguf-to-genai": 3, "hf-to-genai": 1, "encoder-to-onnx": 2}
 
 
 class InstalledFile(Record):

@@ -61,7 +61,15 @@ def sweep_stages(cache_dir: Path) -> tuple[int, bool]:
                 alive = True
             else:
                 freed += remove(folder)
+        if not alive:
+            _forget_fetch_locks(cache_dir)
     return freed, alive
+
+
+def _forget_fetch_locks(cache_dir: Path) -> None:
+    """Deleting a lock file is safe only while nobody can be about to take it: fetching needs a stage."""
+    for path in (cache_dir / "locks").glob("fetch-*.lock"):
+        path.unlink(missing_ok=True)
 
 
 def _store_lock(cache_dir: Path) -> AbstractContextManager[int]:
