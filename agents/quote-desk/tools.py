@@ -30,7 +30,7 @@ class RequestedLine(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     description: str
-    quantity: float | str | None = 1
+    quantity: int | float | str | None = 1
 
 
 class Item(NamedTuple):
