@@ -20,7 +20,7 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     messages = messages_of(call.spec, {**inputs, "listing": listing})
     written, confidence = await call.generate_json(messages, {"anyOf": [*map(call_schema, tools), _NONE]})
     if written["name"] is None:
-        output = {"name": None, "arguments": {}}
+        output: dict[str, Any] = {"name": None, "arguments": {}}
         # Not an abstention: "none fits" is a claim like any other, and is held to the confidence.
         return Answer(output=output, confidence=confidence, reason="no tool fits")
     schema = parameters_of(next(tool for tool in tools if tool["name"] == written["name"]))
