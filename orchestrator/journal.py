@@ -29,8 +29,9 @@ class Journal:
 
     async def emit(self, event: Event) -> None:
         async with self._lock:
-            await asyncio.to_thread(self._records.append, event, self._seq)
-            self._seq += 1
+            # Taken before the write: one that is cancelled half-way may still arrive in its thread.
+            seq, self._seq = self._seq, self._seq + 1
+            await asyncio.to_thread(self._records.append, event, seq)
         self._queue.put_nowait(event)
 
     async def add_step(self, step: Step) -> Step:
