@@ -155,9 +155,11 @@ def plan_schema(agents: Iterable[str], tools: Iterable[str]) -> Json:
 
 
 def catalogue(agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) -> list[Json]:
-    """What a planning model is shown: one entry an agent or tool, with the names of its inputs."""
-    shown = [("agent", spec.name, spec.description, spec.input) for spec in agents.values()]
-    shown += [("tool", spec.name, spec.description, spec.parameters) for spec in tools.values()]
+    """What a planning model is shown: one entry an agent or tool, with what goes in and what comes out."""
+    shown = [
+        ("agent", spec.name, spec.description, spec.input, spec.output or {}) for spec in agents.values()
+    ]
+    shown += [("tool", spec.name, spec.description, spec.parameters, {}) for spec in tools.values()]
     return [
         {
             "kind": kind,
@@ -167,8 +169,9 @@ def catalogue(agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) ->
                 key: "required" if key in schema.get("required", []) else "optional"
                 for key in schema.get("properties", {})
             },
+            "outputs": list(output.get("properties", {})),
         }
-        for kind, name, description, schema in shown
+        for kind, name, description, schema, output in shown
     ]
 
 

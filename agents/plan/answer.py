@@ -17,6 +17,9 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
 
 
 def _line(entry: Mapping[str, Any]) -> str:
-    """Only required inputs: optional ones cost tokens and tempt a small model to fill them in."""
-    needed = ", ".join(name for name, how in entry.get("inputs", {}).items() if how == "required")
-    return f"- {entry['kind']} {entry['name']}({needed}): {entry.get('description', '')}"
+    """Only required inputs, if there are any: optional ones cost tokens and tempt a model to fill them in."""
+    inputs = entry.get("inputs", {})
+    needed = [name for name, how in inputs.items() if how == "required"] or list(inputs)
+    gives = ", ".join(entry.get("outputs", ()))
+    head = f"- {entry['kind']} {entry['name']}({', '.join(needed)})" + (f" -> {gives}" if gives else "")
+    return f"{head}: {entry.get('description', '')}"

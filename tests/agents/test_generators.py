@@ -226,5 +226,6 @@ async def test_plan_shows_the_catalogue_and_is_held_to_its_names() -> None:
     assert asked.output == plan
     assert not asked.refused
     prompt = model.requests[0].messages[-1].content
-    assert "- agent language(text): Tells in which language" in prompt
+    assert "- agent language(text) -> language, probability: Tells in which language" in prompt
+    assert "- agent calculate(expression, lines, vat_percent, decimals) -> result" in prompt
     assert "- tool check_invoice(lines, total)" in prompt
