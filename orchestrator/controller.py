@@ -139,8 +139,10 @@ class Controller:
             usage_by_model=by_model,
             idle_energy_j=idle_energy_j(elapsed_s, self._machine),
         )
-        await run.journal.emit(RunDone(run_id=run.journal.run_id, result=result))
-        run.journal.close()
+        try:
+            await run.journal.emit(RunDone(run_id=run.journal.run_id, result=result))
+        finally:
+            run.journal.close()  # whatever happened, nobody must wait for ever
 
     async def _plan(self, run: Run) -> Plan:
         if run.task.workflow:
