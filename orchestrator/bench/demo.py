@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
 from orchestrator.bench.bfcl import Scorer
 from orchestrator.bench.data import Dataset, FetchFiles, cached_fetch, open_dataset, read_dataset_card
-from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.environment import Environment, describe_environment, stamp
 from orchestrator.bench.report import full_report, picture
 from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, Comparison, compare, conclusion, summarise
@@ -217,8 +217,8 @@ def write_report(report: DemoReport, state_dir: Path) -> tuple[Path, Path]:
     """Write the record as JSON and the table as SVG under `state_dir/demo/`."""
     folder = state_dir / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    stem = report.made_at.replace(":", "").replace("+0000", "Z")
-    record, image = folder / f"{stem}.json", folder / f"{stem}.svg"
+    name = stamp(report.made_at)
+    record, image = folder / f"{name}.json", folder / f"{name}.svg"
     record.write_text(report.model_dump_json(indent=2) + "\n", "utf-8")
     image.write_text(picture(renderable(report), "lilliput demo"), "utf-8")
     return record, image

@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Environment(Record):
     memory_bytes: int
     packages: dict[str, str]
     commit: Commit | None = None
+
+
+def stamp(made_at: str) -> str:
+    """An ISO time in UTC as the name of a file: 20260102T030405Z."""
+    return datetime.fromisoformat(made_at).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def describe_environment(root: Path, packages: Iterable[str] = PACKAGES) -> Environment:

@@ -5,6 +5,9 @@
 The same figures were measured independently (n = 40, other cases of the same category): SmolLM2-135M 0.28
 constrained and 0.00 not; Qwen 0.5B 0.93 and 0.85. A product that cannot come near them is broken somewhere
 between the prompt and the parser. Runs go through the controller, like any task.
+
+Only success is measured. Arms with one prompt follow each other here, and the runtime keeps what it has read,
+so the times in the record favour whoever came second.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any, Literal
 from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
 from orchestrator.bench.bfcl import BfclCase, Scorer
 from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
-from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.environment import Environment, describe_environment, stamp
 from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, summarise
 from orchestrator.controller import open_controller
@@ -88,8 +91,8 @@ def text_and_tool(case: BfclCase) -> Json:
 
 def write_points(report: PointsReport, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{report.made_at.replace(':', '')}.json"
-    file.write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
+    file = folder / f"{stamp(report.made_at)}.json"
+    file.write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", "utf-8")
     return file
 
 

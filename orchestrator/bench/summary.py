@@ -39,15 +39,15 @@ class ArmSummary(Record):
     interval: Interval
     families: tuple[FamilyCount, ...]
     failed_runs: int
-    latency_p50_s: float | None
-    latency_p95_s: float | None
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
     load_s: float
-    prompt_tokens: int | None
-    completion_tokens: int | None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     calls_by_model: dict[str, int]
-    energy_j: float | None
-    energy_source: Source | None
-    idle_energy_j: float | None
+    energy_j: float | None = None
+    energy_source: Source | None = None
+    idle_energy_j: float | None = None
 
     @property
     def success(self) -> float | None:

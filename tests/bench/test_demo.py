@@ -114,7 +114,7 @@ async def test_the_record_says_how_to_find_it_again_and_holds_no_question(root: 
     assert json.loads(text)["schema_version"] == 1
     assert (report.benchmark.seed, len(report.data_hash), report.machine) == (1, 64, "default")
     assert "Weather in Ghent" not in text
-    assert record.name == "2026-01-02T030405Z.json"
+    assert record.name == "20260102T030405Z.json"
     assert image.read_text("utf-8") == picture(renderable(report), "lilliput demo")
 
 
