@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
 from orchestrator.bench.bfcl import Scorer
@@ -230,6 +230,7 @@ def _title(report: DemoReport) -> str:
 
 
 def _notes(report: DemoReport) -> str:
-    arms: Any = [f"{arm.name}: {arm.description}." for arm in report.benchmark.arms]
+    arms = [f"{arm.name}: {arm.description}." for arm in report.benchmark.arms]
     loading = f"Loading the models took {report.load_s:.1f} s, once, and is in no figure above."
-    return " ".join([*arms, loading, report.dataset_notes])
+    paragraphs = (" ".join([*arms, loading]), report.benchmark.notes, report.dataset_notes)
+    return "\n\n".join(text.strip() for text in paragraphs if text)

@@ -54,11 +54,12 @@ class Benchmark(Record):
     """The same cases through several arms. The first arm is compared with the second.
 
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
-    means all.
+    means all. `notes` stand under every table.
     """
 
     name: Name
     description: str
+    notes: str = ""
     dataset: Name
     seed: int
     models: tuple[Name, ...] = ()
