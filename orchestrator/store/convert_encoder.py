@@ -33,6 +33,7 @@ _KEPT = ("config.json", "tokenizer.json")
 
 
 def run(request: Request, say: Say) -> None:
+    request.check_no_options()
     if request.precision not in ("float32", "int8"):
         raise StoreError(
             f"encoder-to-onnx has no precision {request.precision!r}; it knows float32 and int8.",

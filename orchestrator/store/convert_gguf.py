@@ -37,6 +37,7 @@ _ELSEWHERE = "Use a safetensors source with the recipe hf-to-genai instead."
 
 
 def run(request: Request, say: Say) -> None:
+    request.check_no_options()
     if request.precision not in _PRECISIONS:
         raise StoreError(
             f"gguf-to-genai has no precision {request.precision!r}; it knows {', '.join(_PRECISIONS)}.",

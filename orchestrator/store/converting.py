@@ -39,6 +39,14 @@ class Request(Record):
     output: Path
     work: Path
 
+    def check_no_options(self) -> None:
+        """For recipes that have none: an option that is not read would be a silent lie on the card."""
+        if self.options:
+            raise StoreError(
+                f"{self.recipe} takes no options; the card gives {', '.join(self.options)}.",
+                hint="Delete `options` from the card's conversion.",
+            )
+
 
 class Converted(Record):
     """What it cost, measured by the child itself."""

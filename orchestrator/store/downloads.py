@@ -57,13 +57,15 @@ class Downloads:
         return sum(remove(self.file(file)) + self.forget_parts(file) for file in card.files)
 
     def keep_only(self, cards: Iterable[ModelCard]) -> int:
-        """Delete every download that none of these cards needs."""
+        """Delete every download that none of these cards needs. `cards` is only read if there is any."""
+        present = [path for root in (self.files, self.parts) if root.is_dir() for path in root.iterdir()]
+        if not present:
+            return 0
         files = [file for card in cards for file in card.files]
         keep = {self.file(file) for file in files}
         for file in files:
             for source in file.parts:
                 keep |= {self.part(source), self.partial(source)}
-        present = [path for root in (self.files, self.parts) if root.is_dir() for path in root.iterdir()]
         return sum(remove(path) for path in present if path not in keep)
 
 

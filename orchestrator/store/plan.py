@@ -38,10 +38,11 @@ class PullPlan(Record):
         if self.state == "installed":
             return f"{self.model} is installed; nothing to download."
         here = f" ({_size(self.cached_bytes)} are here already)" if self.cached_bytes else ""
+        memory = f"{_size(self.memory_needed_bytes)} of {_size(self.memory_available_bytes)}"
         return (
             f"{self.model}: download {_size(self.download_bytes)}{here}; "
-            f"disk needed {_size(self.disk_needed_bytes)} of {_size(self.disk_free_bytes)} free; "
-            f"memory to convert {_size(self.memory_needed_bytes)} of {_size(self.memory_available_bytes)}."
+            f"disk needed {_size(self.disk_needed_bytes)} of {_size(self.disk_free_bytes)} free"
+            + ("." if self.recipe == "none" else f"; memory to convert {memory}.")
         )
 
 

@@ -116,8 +116,7 @@ class ModelStore:
             raise UserError(f"{name!r} runs on {card.runtime!r} and has no files to pull.")
         report = Reporter(progress)
         safety.check_card(card)
-        with locked(self._lock(name), lambda: report("wait", f"another process is pulling {name}")):
-            manifest = self._installed(card) or self._install(card, report)
+        manifest = self._installed(card) or self._install_alone(card, report)
         report("done", str(self._place(card)))
         return manifest
 
@@ -176,6 +175,11 @@ class ModelStore:
         raise ModelUnavailable(
             f"Model {card.name!r} is not installed.", hint=f"Type: lilliput models pull {card.name}"
         )
+
+    def _install_alone(self, card: ModelCard, report: Reporter) -> Manifest:
+        """Wait for another process that pulls the same model, and then perhaps find it installed."""
+        with locked(self._lock(card.name), lambda: report("wait", f"another process is pulling {card.name}")):
+            return self._installed(card) or self._install(card, report)
 
     def _install(self, card: ModelCard, report: Reporter) -> Manifest:
         self.sweep()

@@ -63,7 +63,7 @@ def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
 
 def test_a_missing_library_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(registry._MODULES, "torch", "no_such_runtime")
-    with pytest.raises(ModelUnavailable, match=r"needs the package.*no_such_runtime.*lilliput\[convert\]"):
+    with pytest.raises(ModelUnavailable, match=r"needs the package.*no_such_runtime.*lilliput\[torch\]"):
         load_session(card(runtime="torch"), LoadOptions(folder=tmp_path, threads=1))
 
 

@@ -69,8 +69,10 @@ def test_float32_computes_what_transformers_computes(world: World, model: TinyDe
     assert outputs(folder, model) == pytest.approx(model.logits(IDS), abs=2e-4)
 
 
-@pytest.mark.parametrize("block_type", ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
-@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize(
+    ("block_type", "tied"),
+    [("Q4_0", False), ("Q4_1", False), ("Q5_0", True), ("Q5_1", False), ("Q8_0", True), ("Q4_1", True)],
+)
 def test_native_keeps_the_published_weights(world: World, block_type: str, tied: bool) -> None:
     """What is left is that x is rounded to 8 bits when it is multiplied; no weight is rounded again."""
     model = TinyDecoder("llama", block_type, tied)
@@ -137,6 +139,13 @@ def test_what_would_come_out_wrong_is_refused(tmp_path: Path, changes: dict[str,
 def test_an_unknown_precision_is_refused_by_the_child_in_words(world: World) -> None:
     with pytest.raises(StoreError, match="no precision 'bfloat16'; it knows native, int8"):
         convert_decoder(world, TinyDecoder(), "bfloat16")
+
+
+def test_an_option_that_nobody_reads_is_refused(world: World) -> None:
+    conversion = Conversion(recipe="gguf-to-genai", precision="native", options={"block_size": 16})
+    file = model_file("model.gguf", b"GGUF", world.put("model.gguf", b"GGUF"))
+    with pytest.raises(StoreError, match="takes no options; the card gives block_size"):
+        real_store(world, make_card(file, conversion=conversion)).pull("tiny")
 
 
 def test_a_file_that_is_no_gguf(world: World) -> None:
