@@ -153,8 +153,9 @@ class Controller:
 
     async def _plan_by_model(self, run: Run) -> Plan:
         """Let the controller model write the plan; one that cannot run goes back once with the reasons."""
-        agents, tools = self._agent_specs(), self.toolbox.specs
+        agents = {n: a for n, a in self._agent_specs().items() if planning.takes_text(a.input)}
         agents.pop("plan", None)
+        tools = {n: t for n, t in self.toolbox.specs.items() if planning.takes_text(t.parameters)}
 
         def runnable(output: Any) -> str | None:
             try:

@@ -154,6 +154,13 @@ def plan_schema(agents: Iterable[str], tools: Iterable[str]) -> Json:
     }
 
 
+def takes_text(schema: Json) -> bool:
+    """Whether every required input can be written as text. A model's plan holds text and references only."""
+    known = schema.get("properties", {})
+    types = [known.get(name, {}).get("type", "string") for name in schema.get("required", [])]
+    return all("string" in ([kind] if isinstance(kind, str) else kind) for kind in types)
+
+
 def catalogue(agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) -> list[Json]:
     """What a planning model is shown: one entry an agent or tool, with what goes in and what comes out."""
     shown = [

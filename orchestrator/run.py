@@ -47,9 +47,12 @@ def ending(plan: Plan, outcomes: Mapping[str, Outcome], steps: list[Step]) -> tu
 
 
 def final_answer(plan: Plan, scope: Mapping[str, Any]) -> Any:
+    """What the plan says; a model's plan may point at a field that is not there, then the last output."""
+    last = scope.get(plan.subtasks[-1].id)
     if plan.answer is None:
-        return scope.get(plan.subtasks[-1].id)
-    return planning.resolve(plan.answer, scope)
+        return last
+    answer = planning.resolve(plan.answer, scope)
+    return last if answer is None and plan.planner == "model" else answer
 
 
 def usage_by_model(steps: list[Step]) -> dict[str, Usage]:

@@ -351,6 +351,12 @@ class TestPlanByModel:
         assert (result.status, result.answer) == ("completed", "hi")
         assert [(s.subtask, s.agent) for s in steps] == [("plan", "plan"), ("a", "echo")]
 
+    async def test_an_answer_that_points_at_nothing_is_the_last_output(self, planner: Path) -> None:
+        script = self.script({**self.GOOD, "answer": "${a.result}"})
+        async with open_world(planner, {"small": script}, controller_model="small") as world:
+            result, _, _ = await world.run(task())
+        assert (result.status, result.answer) == ("completed", {"text": "hi"})
+
     async def test_a_bad_plan_is_told_why_and_mended_once(self, planner: Path) -> None:
         script = self.script(self.BAD, self.GOOD)
         async with open_world(planner, {"small": script}, controller_model="small") as world:

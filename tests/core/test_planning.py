@@ -175,3 +175,13 @@ class TestPlanners:
         kinds = schema["properties"]["subtasks"]["items"]["anyOf"]
         assert [kind["properties"].get("agent") for kind in kinds] == [{"enum": ["echo"]}, None]
         assert planning.plan_schema(["echo"], [])["properties"]["subtasks"]["items"]["anyOf"] == kinds[:1]
+
+    @pytest.mark.parametrize(
+        ("kind", "takes"),
+        [("string", True), (["string", "null"], True), ("array", False), ("object", False), ("number", False)],
+    )
+    def test_a_model_is_shown_only_what_it_can_write_inputs_for(self, kind: Any, takes: bool) -> None:
+        properties = {"text": {"type": "string"}, "other": {"type": kind}}
+        assert planning.takes_text({"properties": properties, "required": ["text", "other"]}) is takes
+        assert planning.takes_text({"properties": properties, "required": ["text"]})
+        assert planning.takes_text({"properties": {"choice": {"enum": ["a"]}}, "required": ["choice"]})
