@@ -6,6 +6,7 @@ Nothing is printed here; the CLI does that. Figures that are not known are shown
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Cell = Callable[[ArmSummary], str]
 PICTURE_COLUMNS = 88
 _UNKNOWN = "–"
+_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def comparison_table(title: str, arms: tuple[ArmSummary, ...], comparison: Comparison) -> Table:
@@ -49,12 +51,12 @@ def full_report(
 
 
 def picture(report: RenderableType, title: str) -> str:
-    """The report as SVG, for a README."""
+    """The report as SVG, for a README. It names no address to fetch a font from; any monospace will do."""
     from rich.console import Console
 
     console = Console(record=True, width=PICTURE_COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(report)
-    return console.export_svg(title=title)
+    return _FONT_FACE.sub("", console.export_svg(title=title))
 
 
 def _success_rows(arms: tuple[ArmSummary, ...]) -> list[tuple[str, Cell]]:
