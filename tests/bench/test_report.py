@@ -63,7 +63,9 @@ def test_the_sentence_and_the_notes_stand_under_the_table() -> None:
 
 def test_the_picture_is_svg_with_the_same_figures() -> None:
     image = picture(make_report(), "lilliput demo")
-    assert "http" not in image.replace("http://www.w3.org/2000/svg", "").replace("https://www.textualize.io", "")
+    assert "http" not in image.replace("http://www.w3.org/2000/svg", "").replace(
+        "https://www.textualize.io", ""
+    )
     root = ElementTree.fromstring(image)
     assert root.tag.endswith("svg")
     words = "".join(root.itertext()).replace("\N{NO-BREAK SPACE}", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -117,7 +118,9 @@ def test_ctrl_c_ends_a_run_with_130_and_the_record_says_so(desk: Path) -> None:
     write_card(desk, "small", 1, delay_s=60)
     homes = environment(desk.parent)
     command = [*apart(desk), "run", "x", "--agent", "shout", "--model", "small"]
-    run = subprocess.Popen(command, env=homes, cwd=desk, stderr=subprocess.PIPE, text=True)
+    # What a shell puts into the background is deaf to SIGINT, and so are its children: these tests, perhaps.
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(command, env=homes, cwd=desk, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
     assert run.stderr
     assert any("asks small" in line for line in run.stderr)
     run.send_signal(signal.SIGINT)

@@ -178,7 +178,13 @@ class TestPlanners:
 
     @pytest.mark.parametrize(
         ("kind", "takes"),
-        [("string", True), (["string", "null"], True), ("array", False), ("object", False), ("number", False)],
+        [
+            ("string", True),
+            (["string", "null"], True),
+            ("array", False),
+            ("object", False),
+            ("number", False),
+        ],
     )
     def test_a_model_is_shown_only_what_it_can_write_inputs_for(self, kind: Any, takes: bool) -> None:
         properties = {"text": {"type": "string"}, "other": {"type": kind}}

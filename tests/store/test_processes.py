@@ -42,9 +42,15 @@ def start(world: World, card: ModelCard) -> subprocess.Popen[str]:
         env=world.environ,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     wait_for(process, "plan")
     return process
+
+
+def hear_interrupts() -> None:
+    """A shell starts what it puts into the background deaf to SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(process: subprocess.Popen[str], stage: str) -> PullEvent:
