@@ -159,7 +159,8 @@ class Controller:
 
         def runnable(output: Any) -> str | None:
             try:
-                planning.insist(planning.plan_from_model(output), agents, tools, run.task.input)
+                plan = planning.plan_from_model(output, agents, tools)
+                planning.insist(plan, agents, tools, run.task.input)
             except PlanError as error:
                 return str(error)
             return None
@@ -172,8 +173,11 @@ class Controller:
         policy = f"fixed:{self.settings.controller_model}"
         outcome = await self._asker.ask(run, "plan", "plan", inputs, policy=policy, extra=runnable)
         if outcome.status != "completed":
-            raise PlanError(f"No plan could be made: {run.journal.steps[-1].error}")
-        return planning.plan_from_model(outcome.output)
+            raise PlanError(
+                f"{self.settings.controller_model} could not plan this: {run.journal.steps[-1].error}",
+                hint="Name the work: --workflow or --agent; or set a larger controller_model.",
+            )
+        return planning.plan_from_model(outcome.output, agents, tools)
 
     # --- the graph of subtasks -------------------------------------------------------------------------
 
@@ -224,6 +228,11 @@ class Controller:
     def _insist(self, task: Task) -> None:
         """Everything that the user could mend is found here, before the run exists."""
         routing.check_policy(task.route, self.workspace.cards)
+        text = task.input.get("text")
+        if not task.agent and isinstance(text, str) and not text.strip():
+            raise InvalidInput(
+                "There is nothing to do: the text is empty.", hint='Type it: lilliput run "…".'
+            )
         if task.workflow:
             spec = self.workspace.workflow(task.workflow)
             entry = self.workspace.workflows[task.workflow]

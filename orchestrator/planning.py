@@ -19,6 +19,7 @@ from orchestrator.workspace import Entry
 
 _REFERENCE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)((?:\.[A-Za-z0-9_-]+)*)\s*\}")
 _CONDITION = re.compile(r"^\s*(not\s+)?(\$\{[^}]*\})\s*$")
+_SCALARS = {"string", "number", "integer", "boolean"}
 MAX_SUBTASKS = 32
 
 
@@ -107,13 +108,50 @@ def plan_from_agent(name: str, task_input: Json) -> Plan:
     return Plan(subtasks=(step,), answer="${answer}", planner="single agent")
 
 
-def plan_from_model(output: Any) -> Plan:
-    """Turn a planning model's JSON into a plan. Raises PlanError with what does not fit."""
+def plan_from_model(
+    output: Any, agents: Mapping[str, AgentSpec] | None = None, tools: Mapping[str, ToolSpec] | None = None
+) -> Plan:
+    """Turn a planning model's JSON into a plan. Raises PlanError with what does not fit.
+
+    The model writes every input as text; where agent or tool wants a number or a truth value it becomes one.
+    """
     try:
-        subtasks = tuple(Subtask.model_validate(item) for item in output["subtasks"])
+        written = (Subtask.model_validate(item) for item in output["subtasks"])
+        subtasks = tuple(_typed(step, agents or {}, tools or {}) for step in written)
         return Plan(subtasks=subtasks, answer=output.get("answer"), planner="model")
     except (KeyError, TypeError, ValueError) as error:
         raise PlanError(f"the plan does not have the form of a plan: {error}") from None
+
+
+def _typed(step: Subtask, agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) -> Subtask:
+    fields = _input_schema(step, agents, tools).get("properties", {})
+    inputs = {name: _as_scalar(value, fields.get(name, {})) for name, value in step.inputs.items()}
+    return step.model_copy(update={"inputs": inputs})
+
+
+def _input_schema(step: Subtask, agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) -> Json:
+    """The schema of what goes in; empty for an unknown name, which is refused elsewhere."""
+    if step.agent is not None:
+        return agents[step.agent].input if step.agent in agents else {}
+    tool = tools.get(step.tool or "")
+    return tool.parameters if tool else {}
+
+
+def _as_scalar(value: Any, field: Json) -> Any:
+    """`"180"` as 180 where no text is wanted; anything else as it is, for the schema to judge."""
+    if not isinstance(value, str) or "string" in _kinds(field) or not _kinds(field) & _SCALARS:
+        return value
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return value
+    return read if isinstance(read, bool | int | float) else value
+
+
+def _kinds(field: Json) -> set[str]:
+    """The types that a field may have; one without a type may be text."""
+    kind = field.get("type", "string")
+    return {kind} if isinstance(kind, str) else set(kind)
 
 
 def _fill_values(value: Any, scope: Mapping[str, Any]) -> Any:
@@ -155,10 +193,9 @@ def plan_schema(agents: Iterable[str], tools: Iterable[str]) -> Json:
 
 
 def takes_text(schema: Json) -> bool:
-    """Whether every required input can be written as text. A model's plan holds text and references only."""
+    """Whether every required input can be written as text, as a model does it; a list or object cannot."""
     known = schema.get("properties", {})
-    types = [known.get(name, {}).get("type", "string") for name in schema.get("required", [])]
-    return all("string" in ([kind] if isinstance(kind, str) else kind) for kind in types)
+    return all(_kinds(known.get(name, {})) & _SCALARS for name in schema.get("required", []))
 
 
 def catalogue(agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]) -> list[Json]:
@@ -249,7 +286,7 @@ def _names(plan: Plan, agents: Mapping[str, AgentSpec], tools: Mapping[str, Tool
 def _inputs(
     index: int, step: Subtask, agents: Mapping[str, AgentSpec], tools: Mapping[str, ToolSpec]
 ) -> Iterator[Problem]:
-    schema = agents[step.agent].input if step.agent else tools[step.tool or ""].parameters
+    schema = _input_schema(step, agents, tools)
     called = step.agent or step.tool
     for name in schema.get("required", []):
         if name not in step.inputs:

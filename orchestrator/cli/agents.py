@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import FAILED
-from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door, open_listing
 
 if TYPE_CHECKING:
     from orchestrator.types import AgentSpec
@@ -21,7 +21,7 @@ def list_agents(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
     """List the agents of this workspace."""
     from orchestrator.cli.console import first_line, print_json, print_table
 
-    specs = [entry.spec for entry in open_door(workspace).workspace.agents.values()]
+    specs = [entry.spec for entry in open_listing(workspace).workspace.agents.values()]
     if as_json:
         return print_json(specs)
     rows = [(spec.name, _answered_by(spec), first_line(spec.description)) for spec in specs]

@@ -228,7 +228,7 @@ def own_context(folder: Path) -> int | None:
 
 
 def _memory(card: ModelCard, grown: int) -> Trial:
-    told = f"{size(grown)} (card: {size(card.memory_bytes)})"
+    told = f"{size(grown)} (card: {size(card.memory_bytes)}, a quarter more is let pass)"
     if card.memory_bytes is not None and grown > card.memory_bytes * SLACK:
         return _trial("memory", told, "takes more than the card says")
     return _trial("memory", told)

@@ -95,7 +95,7 @@ class Screen:
         from orchestrator.cli.console import print_barred
         from orchestrator.cli.run import make_view
 
-        self._say("\nA message for the service desk:")
+        self._say("\nA message for the service desk (the demo approves its writes, and throws them away):")
         print_barred(self.console, message.get("text", message))
         # Its record goes with the folder that the demo may write to.
         self._view = make_view("service-desk", kept=False)

@@ -49,6 +49,18 @@ class Door:
         return store, store.sweep()
 
 
+def open_listing(folder: Path | None) -> Door:
+    """As `open_door`, with a word on stderr about files that could not be read and so are not listed."""
+    from orchestrator.cli.console import complain, count
+
+    door = open_door(folder)
+    if broken := door.workspace.problems:
+        complain(
+            f"{count(len(broken), 'file')} left out because of mistakes.", "To see them: lilliput doctor"
+        )
+    return door
+
+
 def open_door(folder: Path | None, **arguments: Any) -> Door:
     """Find the workspace and merge its settings with the environment's. Raises UserError."""
     from orchestrator.settings import load_settings

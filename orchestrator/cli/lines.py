@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.console import count, first_line, seconds, to_people
-from orchestrator.cli.progress import RunState, add_tokens, few_words, reason_of, refusal, totals
+from orchestrator.cli.progress import RunState, add_tokens, doubt_of, few_words, reason_of, refusal, totals
 from orchestrator.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _step(step: Step) -> str:
         took,
         count(tokens, "token") if tokens else None,
     ]
+    parts.append(doubt_of(step))
     if step.status != "completed":
         parts.append(visible(reason_of(step)))
     return first_line(", ".join(part for part in parts if part), LONGEST)

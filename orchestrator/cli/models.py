@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import FAILED
-from orchestrator.cli.door import Door, JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.door import Door, JsonOption, WorkspaceOption, open_door, open_listing
 
 if TYPE_CHECKING:
     from orchestrator.store import ModelStore
@@ -23,7 +23,7 @@ def list_models(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
     """List the models: installed or not, size, memory, how they run and what they can do."""
     from orchestrator.cli.console import print_json, print_table, size
 
-    door = open_door(workspace)
+    door = open_listing(workspace)
     store = door.store()
     cards = sorted(door.workspace.cards.values(), key=lambda card: (card.parameters or 0, card.name))
     if as_json:

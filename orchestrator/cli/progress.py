@@ -124,6 +124,8 @@ class RunState:
                 row.why = f"after {step.model}"
             return
         row.state = step.status
+        if doubt := doubt_of(step):
+            row.notes.append(doubt)
         if step.status not in ("completed", "waiting") and (step.error or step.decision):
             row.notes.append(reason_of(step))
 
@@ -165,6 +167,13 @@ def refusal(step: Step) -> str:
     decision = step.decision
     then = "asked again" if decision and decision.action == "retry" else "next model"
     return f"{step.model or 'it'} failed, {then}: {reason_of(step)}"
+
+
+def doubt_of(step: Step) -> str | None:
+    """An answer that was taken although a check did not hold, since nobody was left to ask."""
+    decision = step.decision
+    doubted = decision and decision.action == "accept" and not all(check.passed for check in decision.checks)
+    return f"taken in doubt: {decision.reason}" if decision and doubted else None
 
 
 def reason_of(step: Step) -> str:

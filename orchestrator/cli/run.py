@@ -96,7 +96,7 @@ def run(
     if as_json:
         _print_document(result, seen)
     elif not events:
-        _print_answer(result)
+        _print_answer(result, seen)
         _say_what_to_pull(door, result)
     raise typer.Exit(EXIT_CODES.get(result.status, FAILED))
 
@@ -238,15 +238,41 @@ def _print_document(result: RunResult, seen: list[Event]) -> None:
     print_json({**plain(result), "plan": plan, "steps": steps})
 
 
-def _print_answer(result: RunResult) -> None:
-    from orchestrator.cli.console import complain, first_line, print_value
+def _print_answer(result: RunResult, seen: list[Event]) -> None:
+    from orchestrator.cli.approve import print_call
+    from orchestrator.cli.console import complain, first_line, print_value, to_people
 
     if result.answer is not None and result.status != "failed":
         print_value(result.answer)
     if result.error:
         complain(first_line(result.error, LONGEST_ERROR))
     if result.status == "input-required":
-        complain("A write waits for approval; nothing was written.", "Run it again with --yes to approve it.")
+        for event in seen:
+            if event.kind == "approval_asked":
+                print_call(to_people(), event)
+        complain(
+            "A write waits for approval; nothing was written.",
+            "Run it again on a terminal to be asked; --yes approves whatever it then wants to write.",
+        )
+    if any(event.kind == "approval_given" and not event.approved for event in seen):
+        complain("A write was not approved; nothing was written.")
+    _tell_plan(seen)
+
+
+def _tell_plan(seen: list[Event]) -> None:
+    """A plan that a model wrote is a guess at what was meant, so it is shown with the answer."""
+    from orchestrator.cli.console import first_line, to_people
+    from orchestrator.cli.visible import visible
+
+    plan = next((event.plan for event in seen if event.kind == "planned"), None)
+    if plan is None or plan.planner != "model":
+        return
+    for step in plan.subtasks:
+        inputs = ", ".join(f"{name}={value!r}" for name, value in step.inputs.items())
+        line = first_line(
+            visible(f"A model planned: {step.id} = {step.agent or step.tool}({inputs})"), LONGEST_ERROR
+        )
+        to_people().print(line, style="dim", markup=False, highlight=False)
 
 
 def _say_what_to_pull(door: Door, result: RunResult) -> None:

@@ -11,7 +11,7 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
     from orchestrator.records import Records, RunRecord
-    from orchestrator.types import Check, Route, Step, Usage
+    from orchestrator.types import Check, Step, Usage
 
 app = typer.Typer(
     help="Finished and running tasks, with the reason for every decision.", no_args_is_help=True
@@ -29,7 +29,15 @@ def list_runs(
     workspace: WorkspaceOption = None,
 ) -> None:
     """List the newest runs."""
-    from orchestrator.cli.console import ago, first_line, print_json, print_table, seconds, to_stdout
+    from orchestrator.cli.console import (
+        ago,
+        first_line,
+        print_json,
+        print_table,
+        seconds,
+        to_people,
+        to_stdout,
+    )
     from orchestrator.cli.visible import visible
 
     found = _records(workspace).runs(limit)
@@ -47,7 +55,10 @@ def list_runs(
         for run in found
     ]
     columns = ("run", "ago", "status", "time", "task")
-    return print_table(columns, rows, right=("ago", "time"))
+    print_table(columns, rows, right=("ago", "time"))
+    if len(found) == limit:
+        to_people().print(f"The newest {limit}; for more: lilliput runs list -n {limit * 5}", style="dim")
+    return None
 
 
 @app.command()
@@ -66,10 +77,12 @@ def show(
         return print_json(record)
     console = to_stdout()
     print_pairs(_summary(record, full))
+    shown: set[str] = set()
     for step in record.steps:
         console.print()
         console.print(visible(_title(step)), style=_style(step), markup=False)
-        print_pairs(_step(step, full), indent=2)
+        print_pairs(_step(step, full, again=step.subtask in shown), indent=2)
+        shown.add(step.subtask)
     return None
 
 
@@ -112,11 +125,12 @@ def _style(step: Step) -> str:
     return {"completed": "bold green", "failed": "bold red", "denied": "bold red"}.get(step.status, "bold")
 
 
-def _step(step: Step, full: bool) -> list[tuple[str, Any]]:
+def _step(step: Step, full: bool, *, again: bool) -> list[tuple[str, Any]]:
+    """`again`: another attempt at the same subtask; the inputs and the losers of the route stand above."""
     decision = step.decision
     return [
-        *_route(step.route),
-        ("inputs", _short(step.inputs, full) if step.inputs else None),
+        *_route(step, again),
+        ("inputs", _short(step.inputs, full) if step.inputs and not again else None),
         ("checks", _checks(decision.checks) if decision and decision.checks else None),
         ("decision", f"{decision.action}: {decision.reason}" if decision else None),
         ("output", _short(step.output, full) if step.output is not None else None),
@@ -126,9 +140,15 @@ def _step(step: Step, full: bool) -> list[tuple[str, Any]]:
     ]
 
 
-def _route(route: Route | None) -> list[tuple[str, Any]]:
+def _route(step: Step, again: bool) -> list[tuple[str, Any]]:
+    route = step.route
     if route is None:
         return []
+    if again:
+        asked = "the same model again, told what was wrong"
+        if step.model != route.model and step.attempt == 1:
+            asked = f"next of {' > '.join(route.ladder)}, because the one before failed"
+        return [("policy", route.policy), ("chosen", step.model), ("because", asked)]
     rejected = "\n".join(f"{item.model}: {item.reason}" for item in route.rejected)
     return [
         ("policy", route.policy),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_listing
 
 app = typer.Typer(help="Functions that agents and plans may call.", no_args_is_help=True)
 
@@ -15,8 +15,9 @@ def list_tools(as_json: JsonOption = False, workspace: WorkspaceOption = None) -
     from orchestrator.cli.console import first_line, print_json, print_table
     from orchestrator.tools import load_toolbox
 
-    specs = load_toolbox(open_door(workspace).workspace.tool_files).specs
+    specs = load_toolbox(open_listing(workspace).workspace.tool_files).specs
     if as_json:
         return print_json(list(specs.values()))
-    rows = [(tool.name, tool.effect, first_line(tool.description)) for tool in specs.values()]
+    by_name = sorted(specs.values(), key=lambda tool: tool.name)
+    rows = [(tool.name, tool.effect, first_line(tool.description)) for tool in by_name]
     return print_table(("tool", "effect", "what it does"), rows)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door, open_listing
 
 if TYPE_CHECKING:
     from orchestrator.types import Subtask, WorkflowSpec
@@ -22,7 +22,7 @@ def list_workflows(as_json: JsonOption = False, workspace: WorkspaceOption = Non
     """List the workflows of this workspace."""
     from orchestrator.cli.console import first_line, print_json, print_table
 
-    specs = [entry.spec for entry in open_door(workspace).workspace.workflows.values()]
+    specs = [entry.spec for entry in open_listing(workspace).workspace.workflows.values()]
     if as_json:
         return print_json(specs)
     rows = [(spec.name, len(spec.steps), first_line(spec.description)) for spec in specs]

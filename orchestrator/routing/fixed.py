@@ -15,4 +15,4 @@ def order(candidates: Sequence[ModelCard], argument: str) -> Ordered:
         if card.name != argument
     )
     ladder = tuple(card.name for card in candidates if card.name == argument)
-    return Ordered(ladder=ladder, reason=f"{argument} was asked for by name", rejected=others)
+    return Ordered(ladder=ladder, reason=f"fixed to {argument}", rejected=others)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Lilliput, write_card
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("desk")
@@ -28,7 +31,8 @@ def test_a_write_waits_without_a_person_and_nothing_is_written(desk: Path, lilli
     said = lilliput("run", "hello", "--workflow", "notes")
     assert said.code == 3
     assert said.json["note"] is None
-    assert "Run it again with --yes" in said.err
+    assert "--yes approves" in said.err
+    assert "│ keep_note" in said.err
     assert not list(desk.parent.rglob("note.txt"))
 
 
@@ -138,3 +142,44 @@ def test_a_plan_by_a_model_that_is_not_installed_names_the_command(desk: Path, l
     assert said.code in (1, 2)
     assert "Traceback" not in said.err
     assert said.err.strip()
+
+
+@pytest.mark.usefixtures("desk")
+def test_an_empty_text_is_refused_before_anything_runs(lilliput: Lilliput) -> None:
+    for words in (["", "--workflow", "notes"], ["  \n"]):
+        said = lilliput("run", *words)
+        assert said.code == 2
+        assert "the text is empty" in said.err
+
+
+def test_a_plan_that_a_model_wrote_is_shown_with_its_answer(
+    desk: Path, lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(REPOSITORY / "agents" / "plan", desk / "agents" / "plan")
+    monkeypatch.setenv("LILLIPUT_CONTROLLER_MODEL", "small")
+    plan = {"subtasks": [{"id": "a", "agent": "double", "with": {"text": "ho"}}], "answer": "${a}"}
+    write_card(desk, "small", 1, reply=json.dumps(plan))
+    said = lilliput("run", "laugh")
+    assert said.out == "hoho\n"
+    assert "A model planned: a = double(text='ho')" in said.err
+
+
+def test_an_answer_taken_in_doubt_is_called_that(desk: Path, lilliput: Lilliput) -> None:
+    double = desk / "agents" / "double"
+    (double / "agent.md").write_text(
+        (double / "agent.md").read_text().replace("---\n", "---\nmin_confidence: 0.9\n", 1)
+    )
+    unsure = (double / "answer.py").read_text().replace("* 2)", "* 2, confidence=0.5)")
+    (double / "answer.py").write_text(unsure)
+    said = lilliput("run", "hello", "--agent", "double")
+    assert said.code == 0
+    assert "taken in doubt: confidence: 0.50 is below 0.90" in said.err
+
+
+def test_a_list_says_what_it_leaves_out(desk: Path, lilliput: Lilliput) -> None:
+    assert lilliput("models", "list").err == ""
+    (desk / "models" / "broken.yaml").write_text("name: broken\n")
+    for listing in ("models", "agents", "tools", "workflows"):
+        said = lilliput(listing, "list")
+        assert said.code == 0
+        assert "1 file left out because of mistakes" in said.err

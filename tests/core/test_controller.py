@@ -370,7 +370,7 @@ class TestPlanByModel:
         async with open_world(planner, {"small": script}, controller_model="small") as world:
             result, steps, _ = await world.run(task())
         assert (result.status, len(steps)) == ("failed", 2)
-        assert "No plan could be made" in (result.error or "")
+        assert "small could not plan this" in (result.error or "")
 
 
 class TestErrorsOfTheUser:

@@ -165,6 +165,26 @@ class TestPlanners:
             "text": "${secret.x}"
         }
 
+    @pytest.mark.parametrize(
+        ("kind", "written", "read"),
+        [
+            ("number", "180", 180),
+            ("integer", "3", 3),
+            ("boolean", "true", True),
+            (["number", "null"], "1.5", 1.5),
+            ("string", "180", "180"),
+            ("number", "many", "many"),
+            ("number", "${a.x}", "${a.x}"),
+            ("number", "[1]", "[1]"),
+        ],
+    )
+    def test_a_number_that_a_model_writes_as_text_becomes_one(
+        self, kind: Any, written: str, read: Any
+    ) -> None:
+        tool = SAVE.model_copy(update={"parameters": {"properties": {"value": {"type": kind}}}})
+        output = {"subtasks": [{"id": "a", "tool": "save", "with": {"value": written}}], "answer": "x"}
+        assert planning.plan_from_model(output, {}, {"save": tool}).subtasks[0].inputs == {"value": read}
+
     @pytest.mark.parametrize("output", [{}, [], None, {"subtasks": []}, {"subtasks": [{"id": "a"}]}, "text"])
     def test_a_models_nonsense_is_a_plan_error(self, output: Any) -> None:
         with pytest.raises(PlanError, match="form of a plan"):
@@ -183,7 +203,7 @@ class TestPlanners:
             (["string", "null"], True),
             ("array", False),
             ("object", False),
-            ("number", False),
+            ("number", True),
         ],
     )
     def test_a_model_is_shown_only_what_it_can_write_inputs_for(self, kind: Any, takes: bool) -> None:
