@@ -7,6 +7,7 @@ for model in the ladder:
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Callable
@@ -42,11 +43,12 @@ class _Place(NamedTuple):
 
 
 class _Reply(NamedTuple):
-    """What came of a call: an answer or an error, and what it used."""
+    """What came of a call: an answer or an error, and what it used. `stopped`: the run ends with it."""
 
     answer: Answer | None
     error: LilliputError | None
     usage: Usage
+    stopped: bool = False
 
 
 class Asker:
@@ -138,7 +140,10 @@ class Asker:
             confidence=reply.answer.confidence if reply.answer else None,
             usage=reply.usage,
         )
-        return await run.journal.add_step(step)
+        recorded = await run.journal.add_step(step)
+        if reply.stopped:
+            raise asyncio.CancelledError
+        return recorded
 
     async def _call(self, run: Run, place: _Place, feedback: tuple[str, str] | None) -> _Reply:
         """Whatever goes wrong in here is the model's or the agent's error, and is returned, not raised."""
@@ -154,6 +159,7 @@ class Asker:
         spec, model = place.agent.spec, place.model
         answer: Answer | None = None
         error: LilliputError | None = None
+        stopped = False
         call = Call(
             spec,
             lease.session if lease else None,
@@ -168,12 +174,15 @@ class Asker:
                 answer = await place.agent.answer(place.inputs, call)
             except LilliputError as problem:
                 error = problem
+            except asyncio.CancelledError:
+                # Out of time, or nobody listens any more: what was spent so far is charged all the same.
+                error, stopped = ModelError("stopped before it had answered"), True
             except Exception as bug:
                 error = ModelError(f"agent {spec.name!r} failed: {type(bug).__name__}: {bug}")
         times = {"duration_s": span.wall_s, "load_s": lease.load_s if lease else None}
         remote = self._workspace.card(model).remote if model else None
         usage = priced(call.usage.model_copy(update=times), span.cpu_s, self._machine, remote)
-        return _Reply(answer, error, usage)
+        return _Reply(answer, error, usage, stopped)
 
     def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
         cards, spec = self._workspace.cards, agent.spec
@@ -197,6 +206,8 @@ class Asker:
 
 def _decide(place: _Place, reply: _Reply) -> Decision:
     spec, attempt, has_next = place.agent.spec, place.attempt, place.has_next
+    if reply.stopped:
+        return Decision(action="fail", reason=str(reply.error))
     if reply.answer is None:
         error = reply.error or ModelError("there was no answer")
         return checking.decide_on_error(spec, error, attempt=attempt, has_next=has_next)

@@ -7,6 +7,7 @@ the same model would be cut off again. Which checks there are is the agent's bus
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.errors import LilliputError, ModelError, Truncated
@@ -44,7 +45,9 @@ def _confidence(spec: AgentSpec, answer: Answer) -> tuple[Check, ...]:
     if spec.min_confidence is None or answer.confidence is None or answer.abstained:
         return ()
     enough = answer.confidence >= spec.min_confidence
-    reason = None if enough else f"{answer.confidence:.2f} is below {spec.min_confidence:.2f}"
+    # Rounded down, so that 0.899 never reads as "0.90 is below 0.90".
+    shown = math.floor(100 * answer.confidence) / 100
+    reason = None if enough else f"{shown:.2f} is below {spec.min_confidence:.2f}"
     return (Check(name="confidence", passed=enough, reason=reason),)
 
 

@@ -99,6 +99,7 @@ class Controller:
     # --- from task to answer ---------------------------------------------------------------------------
 
     async def _work(self, run: Run) -> None:
+        self.meter.settle()
         overhead_before_s = self.meter.overhead_cpu_s
         status: Status = "failed"
         answer, error = None, None
@@ -120,6 +121,7 @@ class Controller:
             error = f"Lilliput itself failed: {type(bug).__name__}: {bug}"
             raise
         finally:
+            self.meter.settle()
             overhead_cpu_s = self.meter.overhead_cpu_s - overhead_before_s
             await self._finish(run, status, answer, error, overhead_cpu_s)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,10 @@ class Records:
     def __init__(self, path: Path, clock: Callable[[], str] = utc_now) -> None:
         self.path = path
         self._clock = clock
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from None
         self._engine = sa.create_engine(
             f"sqlite:///{path}",
             hide_parameters=True,
@@ -128,14 +132,14 @@ class Records:
             "pid": me.pid,
             "process_started": me.create_time(),
         }
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             connection.execute(_RUNS.insert(), row)
             connection.execute(_EVENTS.insert(), self._event_row(started, 0))
         return started
 
     def append(self, event: Event, seq: int) -> None:
         """Write one event; a finished step goes to its own table and is pointed at from here."""
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             if isinstance(event, StepDone):
                 connection.execute(_STEPS.insert(), _step_row(event.step))
             connection.execute(_EVENTS.insert(), self._event_row(event, seq))
@@ -147,12 +151,12 @@ class Records:
             .order_by(_RUNS.c.started_at.desc(), _RUNS.c.id.desc())
             .limit(limit)
         )
-        with self._engine.connect() as connection:
+        with self._begin(write=False) as connection:
             return [_summary(row) for row in connection.execute(query)]
 
     def run(self, run_id: str) -> RunRecord:
         """One run, by its id, a unique beginning of it, or `last`. Raises UnknownName or UserError."""
-        with self._engine.connect() as connection:
+        with self._begin(write=False) as connection:
             full = self._resolve(connection, run_id)
             query = sa.select(_RUNS, _done_body(), _step_count()).where(_RUNS.c.id == full)
             row = connection.execute(query).one()
@@ -170,16 +174,32 @@ class Records:
     def close(self) -> None:
         self._engine.dispose()
 
+    @contextmanager
+    def _begin(self, *, write: bool = True) -> Iterator[sa.Connection]:
+        """A transaction. Raises UserError when the file is no database, is full, or may not be written."""
+        try:
+            with self._engine.begin() if write else self._engine.connect() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise self._unusable(error.orig or error) from None
+
+    def _unusable(self, error: BaseException) -> UserError:
+        return UserError(
+            f"The records in {self.path} cannot be used: {error}.",
+            hint="Make room, or mend or move that file; LILLIPUT_STATE_DIR names another folder.",
+        )
+
     def _prepare(self) -> None:
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, SCHEMA_VERSION):
                 raise UserError(
                     f"{self.path} has schema {found}; this version reads {SCHEMA_VERSION}.",
                     hint="Point LILLIPUT_STATE_DIR at another folder, or use the version that wrote it.",
                 )
-            _TABLES.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if found == 0:
+                _TABLES.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _event_row(self, event: Event, seq: int) -> dict[str, Any]:
         body = event.model_dump(mode="json")

@@ -11,16 +11,19 @@ after an approval; asking for it is the controller's work, not done here.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib.util
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, get_type_hints
 
-import anyio
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from orchestrator.errors import ContentError, ToolError, UnknownName
 from orchestrator.types import Json, Record, ToolSpec
@@ -60,24 +63,56 @@ class Tool:
         return {name: getattr(model, name) for name in self._arguments.model_fields}
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
-        """Run within the time limit. A synchronous function that overruns is abandoned, not killed.
+        """Run within the time limit, in a thread of its own. One that overruns is abandoned, not killed.
 
-        Raises ToolError for bad arguments, an exception inside, or too much time.
+        Returns what JSON can hold. Raises ToolError for bad arguments, an exception inside, a result that is
+        no JSON, or too much time.
         """
         values = self.validate(arguments)
         if self._takes_context:
             values[self._takes_context] = context
         try:
-            with anyio.fail_after(self.spec.timeout_s):
-                if inspect.iscoroutinefunction(self.function):
-                    return await self.function(**values)
-                return await anyio.to_thread.run_sync(lambda: self.function(**values), abandon_on_cancel=True)
+            async with asyncio.timeout(self.spec.timeout_s):
+                return to_jsonable_python(await _apart(self.function, values))
         except TimeoutError:
-            raise ToolError(f"{self.spec.name} took longer than {self.spec.timeout_s} s.") from None
+            done = ", and may still do what it was asked to do" if self.spec.effect == "write" else ""
+            raise ToolError(f"{self.spec.name} took longer than {self.spec.timeout_s:g} s{done}.") from None
         except ToolError:
             raise
+        except PydanticSerializationError as error:
+            raise ToolError(f"{self.spec.name} returned what JSON cannot hold: {error}.") from None
         except Exception as error:
             raise ToolError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
+
+
+async def _apart(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Call it in a daemon thread of its own, where a coroutine gets its own event loop.
+
+    A tool that never returns, or blocks where it should wait, can then hold up neither the run nor the end
+    of the process; a pool's threads are waited for, so they will not do.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Any] = loop.create_future()
+
+    def tell(result: Any, error: Exception | None) -> None:
+        if ended.done():
+            return
+        ended.set_exception(error) if error else ended.set_result(result)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            made = function(**values)
+            result = asyncio.run(made) if inspect.iscoroutine(made) else made
+        except Exception as error:
+            failure = error
+        except BaseException as error:
+            failure = RuntimeError(f"it raised {type(error).__name__}")
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody listens any more
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=work, name=f"tool-{function.__name__}", daemon=True).start()
+    return await ended
 
 
 def tool(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 from orchestrator.errors import ToolError
 from orchestrator.meter import Meter, priced
@@ -33,12 +36,13 @@ class ToolUser:
         tool, started = self._toolbox.get(name), utc_now()
         usage, output, error = Usage(), None, None
         try:
-            tool.validate(inputs)
+            # From here on with their declared types and defaults: what is shown is what runs.
+            inputs = to_jsonable_python(tool.validate(inputs))
             status = await self._permission(run, subtask, tool, inputs)
             if status == "completed":
                 # Bracketed without the wait for an approval, which costs nothing but time.
                 with self._meter.span() as span:
-                    output = await tool.call(inputs, self._context(run, subtask, tool, inputs))
+                    status, output, error = await self._call(run, subtask, tool, inputs)
                 usage = priced(Usage(duration_s=span.wall_s), span.cpu_s, self._machine)
         except ToolError as problem:
             status, error = "failed", str(problem)
@@ -48,6 +52,14 @@ class ToolUser:
         )
         await run.journal.add_step(step)
         return Outcome(status, output)
+
+    async def _call(
+        self, run: Run, subtask: str, tool: Tool, inputs: Json
+    ) -> tuple[StepStatus, Any, str | None]:
+        try:
+            return "completed", await tool.call(inputs, self._context(run, subtask, tool, inputs)), None
+        except ToolError as problem:
+            return "failed", None, str(problem)
 
     async def _permission(self, run: Run, subtask: str, tool: Tool, inputs: Json) -> StepStatus:
         if tool.spec.effect == "read":

@@ -7,6 +7,7 @@ same placeholder, whatever its spacing or case, so that a reader still sees who 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -40,10 +41,14 @@ def find(text: str) -> list[Found]:
     """Everything found, in order, without overlaps: the more certain kind wins."""
     taken: list[Found] = []
     for finder in _FINDERS:
+        # What one finder yields may come in any order, and overlap; what is taken stays sorted.
         for item in finder(text):
-            if all(item.end <= other.start or item.start >= other.end for other in taken):
-                taken.append(item)
-    return sorted(taken, key=lambda item: item.start)
+            place = bisect_left(taken, item.start, key=lambda other: other.start)
+            free_before = place == 0 or taken[place - 1].end <= item.start
+            free_after = place == len(taken) or item.end <= taken[place].start
+            if free_before and free_after:
+                taken.insert(place, item)
+    return taken
 
 
 # --- numbers with a checksum ----------------------------------------------------------------------------
@@ -118,7 +123,8 @@ def _national_numbers(text: str) -> Iterator[Found]:
 
 # --- e-mail and phone -----------------------------------------------------------------------------------
 
-_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+# Starts at the first character and never gives one back (`++`): else a long word costs its length squared.
+_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,24}")
 _PHONE = re.compile(r"(?<![\w+.,-])(?:(?:\+|00)\s?[1-9]|\(?0[1-9])(?:[ ()./-]{0,3}\d){6,14}(?!\w)")
 _DATE = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{2,4}")
 # Digits in all: national numbers in the Netherlands and Belgium; E.164 with its country code.
@@ -171,14 +177,24 @@ klantenservice afdeling administratie sales finance office"""
 _NOBODY = frozenset(_NOT_NAMES.split())
 
 
+_WORD = re.compile(r"\w++")
+
+
 def _names(text: str) -> Iterator[Found]:
     """Where the text announces a name, and then every other place where that name stands."""
     announced = {name for pattern in _NAMES for match in pattern.finditer(text) if (name := match[1])}
     people = {name for name in announced if not _NOBODY & set(name.lower().split())}
     firsts = {name.split()[0] for name in people if len(name.split()[0]) > 2 and "." not in name.split()[0]}
+    words: dict[str, list[int]] = {}
+    for match in _WORD.finditer(text) if people else ():
+        words.setdefault(match.group(), []).append(match.start())
     for name in sorted(people | firsts, key=len, reverse=True):
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
-            yield Found("NAME", match.start(), match.end())
+        first = _WORD.search(name)
+        for start in words.get(first.group(), ()) if first else ():
+            begin = start - first.start()
+            end = begin + len(name)
+            if text.startswith(name, begin) and not _WORD.match(text, end):
+                yield Found("NAME", begin, end)
 
 
 _FINDERS: tuple[Callable[[str], Iterator[Found]], ...] = (

@@ -31,7 +31,11 @@ class FamilyCount(Record):
 
 
 class ArmSummary(Record):
-    """What one arm did over all cases. Latency is without loading, which is in `load_s`."""
+    """What one arm did over all cases. Latency is without loading, which is in `load_s`.
+
+    `failed_but_solved`: runs that broke down where making no call is right. The leaderboard's checker counts
+    them, but nobody decided anything in them.
+    """
 
     arm: str
     n: int
@@ -39,6 +43,7 @@ class ArmSummary(Record):
     interval: Interval
     families: tuple[FamilyCount, ...]
     failed_runs: int
+    failed_but_solved: int = 0
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     load_s: float
@@ -88,6 +93,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         interval=wilson(solved, len(own)),
         families=_families(own),
         failed_runs=sum(outcome.status != "completed" for outcome in own),
+        failed_but_solved=sum(outcome.status != "completed" and outcome.solved for outcome in own),
         latency_p50_s=percentile(latencies, 0.5),
         latency_p95_s=percentile(latencies, 0.95),
         load_s=sum(outcome.load_s for outcome in own),

@@ -86,6 +86,7 @@ async def _check(door: Door, name: str) -> Report:
 
     card, store = door.workspace.card(name), door.store()
     folder = store.folder(name) if card.files else door.workspace.card_folders[name]
+    whole = [_trial("files", f"{len(store.verify(name).files)} hashed, as installed")] if card.files else []
     before, started = resident_bytes(), time.perf_counter()
     options = LoadOptions(folder=folder, threads=door.settings.threads, device=door.settings.device)
     session = load_session(card, options)
@@ -102,7 +103,7 @@ async def _check(door: Door, name: str) -> Report:
         memory_bytes=grown,
         ttft_s=_ttft(answers),
         tokens_per_s=_speed(answers),
-        trials=tuple(trials),
+        trials=(*whole, *trials),
     )
 
 
@@ -117,7 +118,7 @@ def resident_bytes() -> int:
 async def _try_all(session: Session, folder: Path) -> tuple[list[Trial], list[Generation]]:
     """Every capability on the card, each with its own trial, and the card's context against the files'."""
     can = session.card.capabilities
-    trials: list[Trial] = list(_context(session.card, folder))
+    trials: list[Trial] = [*_context(session.card, folder)]
     answers: list[Generation] = []
     if can & {"generate", "json-schema", "logprobs"}:
         some, answers = await _generate(session)

@@ -58,7 +58,7 @@ def examine(door: Door) -> dict[str, Any]:
         "workspaces": door.workspace.roots,
         "settings": _settings(door),
         "counts": _counts(door),
-        "problems": [_problem(error) for error in content_problems(door)],
+        "problems": [*map(_problem, content_problems(door)), *_state_problems(door)],
         "models": {name: store.state(name) for name in door.workspace.cards},
         "cache_bytes": _size_of(door.settings.cache_dir),
         "leftover_bytes_removed": freed,
@@ -92,6 +92,18 @@ def content_problems(door: Door) -> Iterator[ContentError]:
             check_workflow(entry, specs, Toolbox(tools.values()).specs)
         except ContentError as error:
             yield error
+
+
+def _state_problems(door: Door) -> Iterator[dict[str, Any]]:
+    """What keeps runs from being recorded."""
+    from orchestrator.errors import UserError
+    from orchestrator.records import Records
+
+    file = door.settings.state_dir / "runs.sqlite"
+    try:
+        Records(file).close()
+    except UserError as error:
+        yield {"file": file, "line": None, "message": error.message, "hint": error.hint}
 
 
 def _problem(error: ContentError) -> dict[str, Any]:
@@ -183,4 +195,4 @@ def _advice(found: dict[str, Any]) -> Iterator[str]:
     if found["leftover_bytes_removed"]:
         yield f"- Removed {size(found['leftover_bytes_removed'])} that killed or changed pulls had left."
     if not found["problems"]:
-        yield "✓ No problem was found in the content."
+        yield "✓ No problem was found."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -125,6 +126,10 @@ def build_task(
     elif agent:
         schema = door.workspace.agent(agent).input
     given = build_input(schema, text, words, base)
+    try:
+        json.dumps(given, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise UserError("The input is not UTF-8 text.", hint="Convert it: iconv -t UTF-8 FILE.") from None
     if not given and not schema:
         raise UserError("There is nothing to do.", hint='Try: lilliput run "…" --workflow service-desk')
     limits = {name: value for name, value in budget.items() if value is not None}

@@ -54,6 +54,11 @@ class Meter:
                 self._open.remove(span)
                 span.close(self._wall_clock())
 
+    def settle(self) -> None:
+        """Charge what was used since the last reading, so that the figures are of this moment."""
+        with self._lock:
+            self._settle()
+
     @property
     def total_cpu_s(self) -> float:
         """CPU seconds of the process since this meter was made, up to the last reading."""

@@ -109,6 +109,12 @@ def looks_complete(folder: Path, manifest: Manifest) -> bool:
     return all(_size(folder / file.path) == file.size_bytes for file in manifest.files)
 
 
+def was_touched(folder: Path, manifest: Manifest) -> bool:
+    """Whether a file is newer than the manifest, which is written last. A copied cache may look so too."""
+    written_ns = (folder / MANIFEST).stat().st_mtime_ns
+    return any((folder / file.path).stat().st_mtime_ns > written_ns for file in manifest.files)
+
+
 def _size(path: Path) -> int | None:
     try:
         return path.lstat().st_size

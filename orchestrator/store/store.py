@@ -13,6 +13,7 @@ Nothing is loaded here, and nothing that is not on a card can be installed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from orchestrator.store.fetch import Fetch
 from orchestrator.store.files import publish, remove
 from orchestrator.store.locks import locked
 from orchestrator.store.manifest import (
+    MANIFEST,
     Manifest,
     card_key,
     check_files,
@@ -36,6 +38,7 @@ from orchestrator.store.manifest import (
     looks_complete,
     read_manifest,
     sources_of,
+    was_touched,
     write_manifest,
 )
 from orchestrator.store.plan import PullPlan, installed_plan, make_plan, refuse_if_impossible
@@ -80,10 +83,18 @@ class ModelStore:
         return "installed" if not card.files or self._installed(card) else "absent"
 
     def folder(self, name: str) -> Path:
-        """Where the installed model lies. Raises ModelUnavailable when it does not."""
+        """Where the installed model lies, to be loaded from there.
+
+        Files that were written to since are hashed again. Raises ModelUnavailable when it is not installed,
+        IntegrityError when it is not what was installed.
+        """
         card = self._card(name)
-        self._require(card)
-        return self._place(card)
+        manifest, place = self._require(card), self._place(card)
+        if was_touched(place, manifest):
+            self.verify(name)
+            with contextlib.suppress(OSError):  # a cache that may only be read is hashed each time
+                os.utime(place / MANIFEST)
+        return place
 
     def manifest(self, name: str) -> Manifest:
         return self._require(self._card(name))
@@ -98,7 +109,7 @@ class ModelStore:
     def verify(self, name: str) -> Manifest:
         """Hash every file again. Raises IntegrityError that lists what is not as it was installed."""
         manifest = self.manifest(name)
-        folder = self.folder(name)
+        folder = self._place(self._card(name))
         check_files(folder, manifest)
         safety.check_folder(name, folder)
         return manifest
@@ -106,7 +117,7 @@ class ModelStore:
     # --- changing -------------------------------------------------------------------------------------
 
     def pull(self, name: str, progress: Progress | None = None) -> Manifest:
-        """Fetch, verify, convert and install. A model that is installed costs nothing.
+        """Fetch, verify, convert and install. A model that is installed and untouched costs nothing.
 
         Refuses with the figures, before downloading, when there is too little disk or memory. Raises
         StoreError, IntegrityError or NotEnoughResources; none of them leaves anything half installed.
@@ -116,7 +127,7 @@ class ModelStore:
             raise UserError(f"{name!r} runs on {card.runtime!r} and has no files to pull.")
         report = Reporter(progress)
         safety.check_card(card)
-        manifest = self._installed(card) or self._install_alone(card, report)
+        manifest = self._sound(card, report) or self._install_alone(card, report)
         report("done", str(self._place(card)))
         return manifest
 
@@ -179,7 +190,19 @@ class ModelStore:
     def _install_alone(self, card: ModelCard, report: Reporter) -> Manifest:
         """Wait for another process that pulls the same model, and then perhaps find it installed."""
         with locked(self._lock(card.name), lambda: report("wait", f"another process is pulling {card.name}")):
-            return self._installed(card) or self._install(card, report)
+            return self._sound(card, report) or self._install(card, report)
+
+    def _sound(self, card: ModelCard, report: Reporter) -> Manifest | None:
+        """The manifest, if the model is installed and nothing in it was changed since."""
+        manifest = self._installed(card)
+        if manifest is None:
+            return None
+        try:
+            self.folder(card.name)
+        except IntegrityError as error:
+            report("plan", f"{error.message} It is installed anew.")
+            return None
+        return manifest
 
     def _install(self, card: ModelCard, report: Reporter) -> Manifest:
         self.sweep()
