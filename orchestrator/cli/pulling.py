@@ -27,8 +27,10 @@ def pull_all(door: Door, names: list[str]) -> list[Manifest]:
     for name in names:
         door.workspace.card(name)
     store = door.store()
-    _announce(door, [store.plan(name) for name in names if door.workspace.card(name).files])
-    return [_pull_one(store, name) for name in dict.fromkeys(names)]
+    plans = {name: store.plan(name) for name in names if door.workspace.card(name).files}
+    _announce(door, list(plans.values()))
+    here = {name for name, plan in plans.items() if plan.state == "installed"}
+    return [_pull_one(store, name, had_it=name in here) for name in dict.fromkeys(names)]
 
 
 def _announce(door: Door, plans: list[PullPlan]) -> None:
@@ -56,8 +58,7 @@ def _plan_table(plans: list[PullPlan]) -> Table:
     return make_table(columns, [*rows, free], columns[1:])
 
 
-def _pull_one(store: ModelStore, name: str) -> Manifest:
-    had_it = store.state(name) == "installed"
+def _pull_one(store: ModelStore, name: str, *, had_it: bool) -> Manifest:
     console = to_people()
     with _progress(console, name) as progress:
         manifest = store.pull(name, progress)

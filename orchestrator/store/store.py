@@ -102,7 +102,7 @@ class ModelStore:
     def plan(self, name: str) -> PullPlan:
         """What `pull` would take, without doing any of it."""
         card = self._card(name)
-        if self.state(name) == "installed":
+        if self._sound(card, Reporter(None)):
             return installed_plan(card, self.cache_dir, self._machine)
         return make_plan(card, self.cache_dir, self._downloads, self._machine)
 

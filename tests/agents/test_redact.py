@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from types import ModuleType
 
 import pytest
@@ -147,3 +148,22 @@ async def test_places_are_those_of_the_original_text() -> None:
 def test_anything_can_be_read_and_nothing_overlaps(text: str) -> None:
     found = RULES.find(text)
     assert all(left.end <= right.start for left, right in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 200_000,
+        "1" * 200_000,
+        "a.a.a." * 33_000 + "@",
+        " ".join(f"u{n}@example{n}.com" for n in range(9_000)),
+        "\n".join(f"Hi N{n}x," for n in range(9_000)),
+        "NL91 " * 40_000,
+    ],
+    ids=["one word", "one number", "an unfinished address", "addresses", "names", "unfinished IBANs"],
+)
+def test_a_long_text_takes_seconds_not_hours(text: str) -> None:
+    """Each of these took more than two minutes when a pattern could start inside a word."""
+    started = time.process_time()
+    RULES.find(text)
+    assert time.process_time() - started < 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -61,6 +62,15 @@ def test_paired_difference_gives_the_published_interval() -> None:
     # Newcombe 1998, "Improved confidence intervals ... paired data", first example, method 10.
     interval = paired_difference(pairs(36, 12, 2, 0))
     assert (interval.low, interval.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+
+
+def test_paired_difference_corrects_a_positive_correlation() -> None:
+    """Newcombe's continuity correction: 205 instead of 225 in the numerator of phi, by hand for 20/3/5/12."""
+    phi = 205 / math.sqrt(23 * 17 * 25 * 15)
+    one, two = wilson(23, 40), wilson(25, 40)
+    down = (23 / 40 - one.low, two.high - 25 / 40)
+    expected = -2 / 40 - math.sqrt(down[0] ** 2 - 2 * phi * down[0] * down[1] + down[1] ** 2)
+    assert paired_difference(pairs(20, 3, 5, 12)).low == pytest.approx(expected)
 
 
 @given(CELLS, CELLS, CELLS, CELLS)

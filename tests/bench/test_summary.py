@@ -104,6 +104,19 @@ def test_a_crew_that_loses_is_said_to_lose() -> None:
     assert "would take about" not in sentence
 
 
+def test_a_crew_that_cannot_be_much_worse_is_not_asked_for_more_cases() -> None:
+    table = comparison(900, 12, 10, 78)
+    assert table.p_value > 0.05
+    assert table.interval.low > -0.05
+    assert "would take about" not in conclusion(table)
+
+
+def test_a_breakdown_that_counts_as_solved_is_counted_apart() -> None:
+    broken = make_outcome(1, "crew", True).model_copy(update={"status": "failed"})
+    found = summarise("crew", [make_outcome(0, "crew", True), broken])
+    assert (found.solved, found.failed_runs, found.failed_but_solved) == (2, 1, 1)
+
+
 def test_the_sentence_is_one_sentence() -> None:
     for cells in [(12, 3, 2, 3), (5, 0, 9, 6), (20, 0, 0, 0), (0, 0, 0, 20)]:
         sentence = conclusion(comparison(*cells))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,17 @@ def test_all_plans_are_told_before_the_first_pull(filed: Path, capsys: pytest.Ca
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["filed", "filed2"]
     assert lines[2].startswith("filed: ")
+
+
+@pytest.mark.usefixtures("filed")
+def test_a_model_that_was_changed_on_disk_is_found_out_and_mended(lilliput: Lilliput) -> None:
+    lilliput("models", "pull", "filed")
+    (folder,) = (Path(os.environ["XDG_CACHE_HOME"]) / "lilliput" / "models").glob("filed-*")
+    weights = folder / "weights.txt"
+    weights.write_text(WEIGHTS.upper())
+    os.utime(weights, ns=((ns := time.time_ns() + 10**9), ns))
+    said = lilliput("models", "check", "filed")
+    assert said.code == 1
+    assert "weights.txt changed" in said.err
+    assert "✓ filed: sha256 as on the card" in lilliput("models", "pull", "filed").err
+    assert weights.read_text() == WEIGHTS

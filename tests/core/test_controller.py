@@ -273,6 +273,20 @@ class TestWrites:
         assert result.status == "completed"
         assert "approval_given" in [event.kind for event in events]
 
+    async def test_what_is_shown_has_the_types_and_defaults_of_what_runs(self, root: Path) -> None:
+        write(root, "agents/pay/tools.py", PAY)
+        add_workflow(root, "w", {"pay": {"tool": "pay", "with": {"amount": "12", "now": "yes"}}})
+        seen: list[ApprovalAsked] = []
+
+        async def approve(asked: ApprovalAsked) -> bool:
+            seen.append(asked)
+            return True
+
+        async with open_world(root, {}) as world:
+            _, steps, _ = await world.run(task(workflow="w"), approve)
+        assert seen[0].arguments == steps[0].inputs == steps[0].output
+        assert seen[0].arguments == {"amount": 12.0, "now": True, "to": "the usual account"}
+
     async def test_bad_arguments_are_refused_before_anybody_is_asked(self, root: Path) -> None:
         add_workflow(root, "w", {"put": {"tool": "save", "with": {"value": "${task.n}"}}},
                      input={"type": "object", "properties": {"text": {}, "n": {}}})  # fmt: skip
@@ -280,6 +294,16 @@ class TestWrites:
             result, _, events = await world.run(task(workflow="w", input={"text": "x", "n": 3}))
         assert result.status == "failed"
         assert not [event for event in events if isinstance(event, ApprovalAsked)]
+
+
+PAY = """
+from orchestrator.tools import tool
+
+@tool(effect="write")
+def pay(amount: float, now: bool, to: str = "the usual account") -> dict[str, object]:
+    'Pay.'
+    return {"amount": amount, "now": now, "to": to}
+"""
 
 
 class TestBudgets:
@@ -305,8 +329,13 @@ class TestBudgets:
             return ""
 
         async with open_world(root, {"small": forever}) as world:
-            result, _, _ = await world.run(task(agent="echo", budget=Budget(time_s=0.1)))
+            result, steps, _ = await world.run(task(agent="echo", budget=Budget(time_s=0.1)))
             assert stopped.is_set()
+            # What the cut-off call used is charged to it, like that of any other call.
+            assert [(step.status, step.model) for step in steps] == [("failed", "small")]
+            assert steps[0].error == "stopped before it had answered"
+            assert steps[0].usage.cpu_s is not None
+            assert result.usage_by_model["small"].duration_s == steps[0].usage.duration_s
             assert world.records.run(result.run_id).summary.status == "failed"
         assert "budget of 0.1 seconds" in (result.error or "")
         assert (result.usage.duration_s or 99) < 5

@@ -139,3 +139,25 @@ def test_acknowledged_steps_survive_kill_9(tmp_path: Path) -> None:
         assert acknowledged <= len(read.steps) <= acknowledged + 1
         assert [item.index for item in read.steps] == list(range(len(read.steps)))
         assert len(read.events) == len(read.steps) + 1
+
+
+def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
+    file = tmp_path / "runs.sqlite"
+    file.write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(UserError, match=r"cannot be used: file is not a database.*LILLIPUT_STATE_DIR"):
+        Records(file)
+
+
+def test_a_state_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(UserError, match=r"cannot be used.*LILLIPUT_STATE_DIR"):
+        Records(tmp_path / "state" / "runs.sqlite")
+
+
+def test_records_that_exist_are_read_without_writing(tmp_path: Path) -> None:
+    """A full disk must not keep anybody from reading what happened."""
+    file = tmp_path / "runs.sqlite"
+    Records(file).close()
+    before = file.read_bytes()
+    Records(file).close()
+    assert file.read_bytes() == before

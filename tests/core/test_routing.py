@@ -62,6 +62,10 @@ class TestPolicies:
         assert route.ladder == ("small",)
         assert set(why(route)) == {"tiny", "large"}
 
+    def test_of_two_of_one_size_the_one_with_less_memory_comes_first(self) -> None:
+        twice = [card("wide", 5, memory_bytes=900), card("zippy", 5, memory_bytes=100)]
+        assert decide("cascade", twice).ladder == ("zippy", "wide")
+
     def test_unknown_size_counts_as_largest(self) -> None:
         assert decide("cascade", [card("unknown", None), SMALL]).ladder == ("small", "unknown")
 
@@ -125,6 +129,8 @@ class TestFilters:
             ((1.0, 2.0), 1.0, True),
             ((1.0, 2.0), 0.0001, False),
             ((None, 2.0), 1.0, False),
+            ((1.0, None), 1.0, False),
+            ((20.0, 0.0), 0.001, False),
             ((None, None), None, True),
         ],
     )

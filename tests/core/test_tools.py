@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -104,3 +107,75 @@ def test_a_later_file_replaces_a_tool(tmp_path: Path) -> None:
 def test_an_unknown_tool_suggests() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'greet'"):
         Toolbox([as_tool(greet)]).get("great")
+
+
+@tool(timeout_s=0.1)
+def endless() -> None:
+    """Never return."""
+    while True:
+        time.sleep(0.01)
+
+
+@tool(timeout_s=0.1)
+async def impolite() -> None:
+    """Block where it should wait."""
+    time.sleep(30)  # noqa: ASYNC251
+
+
+@tool(timeout_s=5)
+def leaves() -> None:
+    """Try to end the process."""
+    raise SystemExit(0)
+
+
+@tool(timeout_s=5)
+def opaque() -> object:
+    """Give back what JSON cannot hold."""
+    return object()
+
+
+@tool(timeout_s=5)
+async def polite() -> dict[str, list[int]]:
+    """Wait, then answer."""
+    await asyncio.sleep(0.01)
+    return {"found": [1]}
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (endless, "took longer than 0.1 s"),
+        (impolite, "took longer than 0.1 s"),
+        (leaves, "leaves failed: RuntimeError: it raised SystemExit"),
+        (opaque, "opaque returned what JSON cannot hold"),
+    ],
+)
+async def test_no_tool_holds_up_a_run(context: ToolContext, function: object, said: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ToolError, match=said):
+        await as_tool(function).call({}, context)
+    assert time.monotonic() - started < 3
+
+
+async def test_a_coroutine_may_be_a_tool(context: ToolContext) -> None:
+    assert await as_tool(polite).call({}, context) == {"found": [1]}
+
+
+def test_a_tool_that_never_returns_does_not_keep_the_process_alive(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, pathlib; from tests.core.test_tools import as_tool, endless;"
+        "from orchestrator.tools import ToolContext;"
+        "asyncio.run(as_tool(endless).call({}, ToolContext(state_dir=pathlib.Path())))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "took longer" in done.stderr
+
+
+async def test_a_write_that_overran_may_have_happened(context: ToolContext) -> None:
+    @tool(effect="write", timeout_s=0.05)
+    def late() -> None:
+        """Write late."""
+        time.sleep(0.2)
+
+    with pytest.raises(ToolError, match="may still do what it was asked to do"):
+        await as_tool(late).call({}, context)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.errors import IntegrityError
+from orchestrator.store import ModelStore
 from orchestrator.store.manifest import MANIFEST, card_key, read_manifest
 from orchestrator.types import Conversion
 from tests.store.helpers import World, make_card, model_file
@@ -76,3 +79,47 @@ def test_a_manifest_that_cannot_be_read_is_no_model(world: World, content: str) 
 
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) is None
+
+
+def installed(world: World) -> tuple[ModelStore, Path]:
+    card = make_card(model_file("a.txt", b"words", world.put("a.txt", b"words")))
+    store = world.store(card)
+    store.pull("tiny")
+    return store, store.folder("tiny") / "a.txt"
+
+
+def overwrite(file: Path) -> None:
+    """Other bytes of the same length, later than the manifest."""
+    file.write_bytes(b"Words")
+    later_ns = (file.parent / MANIFEST).stat().st_mtime_ns + 1_000_000
+    os.utime(file, ns=(later_ns, later_ns))
+
+
+def test_a_file_that_was_overwritten_is_not_loaded(world: World) -> None:
+    store, file = installed(world)
+    overwrite(file)
+    with pytest.raises(IntegrityError, match=r"not what was installed: a.txt changed.*models pull tiny"):
+        store.folder("tiny")
+
+
+def test_a_pull_mends_a_file_that_was_overwritten(world: World) -> None:
+    store, file = installed(world)
+    overwrite(file)
+    said: list[str] = []
+    store.pull("tiny", lambda event: said.append(event.text))
+    assert file.read_bytes() == b"words"
+    assert any("a.txt changed. It is installed anew" in line for line in said)
+    assert store.verify("tiny").model == "tiny"
+
+
+def test_files_that_are_only_newer_are_hashed_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, file = installed(world)
+    later_ns = (file.parent / MANIFEST).stat().st_mtime_ns + 1_000_000
+    os.utime(file, ns=(later_ns, later_ns))
+    hashed: list[Path] = []
+    monkeypatch.setattr(
+        "orchestrator.store.store.check_files", lambda folder, manifest: hashed.append(folder)
+    )
+    store.folder("tiny")
+    store.folder("tiny")
+    assert hashed == [file.parent]
