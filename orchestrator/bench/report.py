@@ -71,7 +71,7 @@ def _success_rows(arms: tuple[ArmSummary, ...]) -> list[tuple[str, Cell]]:
         ("  95 % interval", _interval),
         *families,
         ("runs that ended without an answer", lambda arm: str(arm.failed_runs)),
-        ("  and count as solved: no call was due", lambda arm: str(arm.failed_but_solved)),
+        ("  counted as solved, no call due", lambda arm: str(arm.failed_but_solved)),
     ]
 
 
