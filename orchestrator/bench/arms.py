@@ -7,16 +7,14 @@ then disturbs every arm alike. Nothing is cached between arms beyond what the pr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from orchestrator.bench.bfcl import BfclCase, Scorer, call_of
+from orchestrator.bench.cases import Case, Code, Files
 from orchestrator.bench.spec import Arm
-from orchestrator.errors import InvalidInput
-from orchestrator.types import Json, Record, RunResult, Status, Task, Usage
+from orchestrator.types import Record, RunResult, Status, Task, Usage
 
 Clock = Callable[[], float]
-Score = tuple[bool, str | None, str | None]
 
 
 class Runner(Protocol):
@@ -28,15 +26,17 @@ class Runner(Protocol):
 class Outcome(Record):
     """One case through one arm. `latency_s` is wall time without loading models, which is in `load_s`.
 
-    `kind` is the checker's class of error; its message is left out, because it quotes the data set.
+    `grade` is what the scorer gave, between 0 and 1; `kind` its class of error. The scorer's message is left
+    out, because it may quote the data set. `fresh` False: a reply came from a cache, so no time counts.
     """
 
     case_id: str
     category: str
     arm: str
+    repeat: int = 0
     run_id: str
     status: Status
-    solved: bool
+    grade: float
     kind: str | None = None
     error: str | None = None
     output: Any = None
@@ -45,60 +45,72 @@ class Outcome(Record):
     usage: Usage = Usage()
     usage_by_model: Mapping[str, Usage] = {}
     idle_energy_j: float | None = None
+    fresh: bool = True
+
+    @property
+    def solved(self) -> bool:
+        return self.grade == 1.0
+
+    @property
+    def key(self) -> Key:
+        return self.case_id, self.arm, self.repeat
 
 
+Key = tuple[str, str, int]
 OnOutcome = Callable[[int, int, Outcome], None]
-Inputs = Callable[[BfclCase], Json]
 
 
-def text_and_tools(case: BfclCase) -> Json:
-    return {"text": case.text, "tools": case.tools}
-
-
-async def warm_up(
-    runner: Runner, arms: Sequence[Arm], case: BfclCase, *, inputs: Inputs = text_and_tools
-) -> float:
+async def warm_up(runner: Runner, arms: Sequence[Arm], case: Case) -> float:
     """Load models with a case that does not count, through every arm. Returns the seconds of loading."""
-    results = [await runner.run_to_end(arm.task(inputs(case))) for arm in arms]
+    results = [await runner.run_to_end(arm.task(case)) for arm in arms]
     return sum(result.usage.load_s or 0.0 for result in results)
 
 
 async def run_interleaved(
     runner: Runner,
     arms: Sequence[Arm],
-    cases: Sequence[BfclCase],
-    scorer: Scorer,
+    cases: Sequence[Case],
+    code: Code,
+    files: Files,
     on_outcome: OnOutcome,
     *,
-    inputs: Inputs = text_and_tools,
+    repeats: int = 1,
+    done: Collection[Key] = (),
     clock: Clock = time.perf_counter,
 ) -> list[Outcome]:
-    """Every case through every arm. `on_outcome` hears (done, total, outcome) after each."""
+    """Every case through every arm, but for what is `done` already.
+
+    `on_outcome` hears (done, total, outcome) after each; both figures count what was done before.
+    """
     outcomes: list[Outcome] = []
-    for index, case in enumerate(cases):
-        for arm in arms if index % 2 == 0 else reversed(arms):
-            outcomes.append(await _run_one(runner, arm, case, scorer, inputs, clock))
-            on_outcome(len(outcomes), len(cases) * len(arms), outcomes[-1])
+    total = len(cases) * len(arms) * repeats
+    for turn, (repeat, case) in enumerate((r, c) for r in range(repeats) for c in cases):
+        for arm in arms if turn % 2 == 0 else reversed(arms):
+            if (case.id, arm.name, repeat) in done:
+                continue
+            outcomes.append(await _run_one(runner, arm, case, repeat, code, files, clock))
+            on_outcome(len(done) + len(outcomes), total, outcomes[-1])
     return outcomes
 
 
 async def _run_one(
-    runner: Runner, arm: Arm, case: BfclCase, scorer: Scorer, inputs: Inputs, clock: Clock
+    runner: Runner, arm: Arm, case: Case, repeat: int, code: Code, files: Files, clock: Clock
 ) -> Outcome:
     started_s = clock()
-    result = await runner.run_to_end(arm.task(inputs(case)))
+    result = await runner.run_to_end(arm.task(case))
     wall_s = clock() - started_s
     load_s = result.usage.load_s or 0.0
-    solved, kind, error = judge(case, result, scorer)
+    scored = code.judge(files, case, result)
     return Outcome(
         case_id=case.id,
         category=case.category,
         arm=arm.name,
+        repeat=repeat,
         run_id=result.run_id,
         status=result.status,
-        solved=solved,
-        kind=kind,
-        error=error,
+        grade=scored.grade,
+        kind=scored.kind,
+        error=result.error,
         output=result.answer,
         latency_s=max(0.0, wall_s - load_s),
         load_s=load_s,
@@ -106,20 +118,3 @@ async def _run_one(
         usage_by_model=result.usage_by_model,
         idle_energy_j=result.idle_energy_j,
     )
-
-
-def judge(case: BfclCase, result: RunResult, scorer: Scorer) -> Score:
-    """(solved, kind, error). A run that failed made no call, and is scored as that.
-
-    It is what the leaderboard does, so a refused call is right where no function fits. An arm that merely
-    breaks down gains by it too; that is why reports show how many runs failed.
-    """
-    if result.status != "completed":
-        score = scorer.score_call(case, None)
-        return score.valid, None if score.valid else "run_failed", result.error
-    try:
-        call = call_of(result.answer)
-    except InvalidInput as problem:
-        return False, "no_call_format", str(problem)
-    score = scorer.score_call(case, call)
-    return score.valid, score.kind, None

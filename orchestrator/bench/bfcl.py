@@ -1,7 +1,8 @@
 """Berkeley Function Calling Leaderboard: its cases, its tools as JSON schema, its own scoring.
 
-Three single-turn categories are known here: `simple_python` (one function, one call), `multiple` (choose
-one of several) and `irrelevance` (no function fits: the right answer is no call). Scores come from the
+Its single-turn Python categories: `simple_python` (one function, one call), `multiple` (choose one of
+several), `irrelevance` (no function fits: the right answer is no call), and the same with `live_` in front,
+written by users of the leaderboard. Scores come from the
 leaderboard's checker, unchanged; only the decoding of an answer into a call is ours.
 """
 
@@ -17,7 +18,11 @@ from orchestrator.errors import InvalidInput, UnknownName
 from orchestrator.kit.toolschema import parameters_of
 from orchestrator.types import Json, Record
 
-Category = Literal["simple_python", "multiple", "irrelevance"]
+Category = Literal[
+    "simple_python", "multiple", "irrelevance", "live_simple", "live_multiple", "live_irrelevance"
+]
+
+_NO_CALL_IS_RIGHT = ("irrelevance", "live_irrelevance")
 
 
 class BfclCase(Record):
@@ -65,7 +70,7 @@ def read_cases(files: Mapping[str, Path], category: str) -> list[BfclCase]:
     if category not in get_args(Category):
         raise UnknownName("BFCL category", category, get_args(Category))
     answers = {}
-    if category != "irrelevance":
+    if category not in _NO_CALL_IS_RIGHT:
         answers = {row["id"]: row["ground_truth"] for row in _rows(files[f"possible_answer/{category}.json"])}
     return [_case(row, category, answers.get(row["id"], ())) for row in _rows(files[f"{category}.json"])]
 
@@ -82,7 +87,7 @@ class Scorer:
 
     def score_call(self, case: BfclCase, predicted: Call | None) -> Score:
         """Score one answer; None means that no call was made."""
-        if case.category == "irrelevance":
+        if case.category in _NO_CALL_IS_RIGHT:
             return _score_irrelevance(predicted)
         calls = [] if predicted is None else [{predicted.name: predicted.arguments}]
         try:

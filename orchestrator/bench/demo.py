@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
-from orchestrator.bench.bfcl import Scorer
 from orchestrator.bench.data import Dataset, FetchFiles, cached_fetch, open_dataset, read_dataset_card
-from orchestrator.bench.environment import Environment, describe_environment, stamp
+from orchestrator.bench.environment import stamp
+from orchestrator.bench.origin import Origin, origin_of
 from orchestrator.bench.report import full_report, picture
-from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
+from orchestrator.bench.spec import Benchmark, code_of, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, Comparison, compare, conclusion, summarise
 from orchestrator.controller import Controller, open_controller
 from orchestrator.records import utc_now
@@ -85,20 +85,11 @@ class DeskRun(Record):
     duration_s: float
 
 
-class DemoReport(Record):
+class DemoReport(Origin):
     """Everything that the demo found, and what is needed to find it again. Holds no text of the data set."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["demo"] = "demo"
-    made_at: str
-    benchmark: Benchmark
-    dataset: str
-    dataset_licence: str
-    dataset_notes: str
-    data_hash: str
-    models: dict[str, str]
-    machine: str
-    environment: Environment
     desk: tuple[DeskRun, ...]
     load_s: float
     arms: tuple[ArmSummary, ...]
@@ -126,18 +117,10 @@ async def run_demo(
     dataset = open_dataset(card, settings, fetch or cached_fetch(settings.cache_dir))
     desk = await _serve_desk(controller, on_progress, clock)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as limited:
-        load_s, outcomes = await _run_cases(limited, benchmark, dataset, on_progress, clock)
+        load_s, outcomes = await _run_cases(limited, workspace.roots, benchmark, dataset, on_progress, clock)
     arms, comparison = _figures(benchmark, outcomes)
     return DemoReport(
-        made_at=made_at,
-        benchmark=benchmark,
-        dataset=card.name,
-        dataset_licence=card.licence,
-        dataset_notes=card.notes,
-        data_hash=card.data_hash,
-        models=models,
-        machine=settings.machine,
-        environment=describe_environment(workspace.roots[0]),
+        **dict(origin_of(benchmark, card, models, workspace, settings, made_at)),
         desk=desk,
         load_s=load_s,
         arms=arms,
@@ -160,16 +143,22 @@ def needed_models(controller: Controller) -> tuple[str, ...]:
 
 
 async def _run_cases(
-    runner: Runner, benchmark: Benchmark, dataset: Dataset, on_progress: OnProgress, clock: Clock
+    runner: Runner,
+    roots: Sequence[Path],
+    benchmark: Benchmark,
+    dataset: Dataset,
+    on_progress: OnProgress,
+    clock: Clock,
 ) -> tuple[float, list[Outcome]]:
     def told(done: int, total: int, outcome: Outcome) -> None:
         on_progress(CaseDone(done=done, total=total, outcome=outcome))
 
-    cases, spare = drawn_cases(benchmark, dataset)
-    scorer = Scorer.from_files(dataset.files)
+    code = code_of(roots, benchmark)
+    cases, spare = drawn_cases(benchmark, code, dataset.files)
     on_progress(WarmingUp(arms=tuple(arm.name for arm in benchmark.arms)))
     load_s = await warm_up(runner, benchmark.arms, spare)
-    return load_s, await run_interleaved(runner, benchmark.arms, cases, scorer, told, clock=clock)
+    outcomes = await run_interleaved(runner, benchmark.arms, cases, code, dataset.files, told, clock=clock)
+    return load_s, outcomes
 
 
 def _figures(benchmark: Benchmark, outcomes: Sequence[Outcome]) -> tuple[tuple[ArmSummary, ...], Comparison]:

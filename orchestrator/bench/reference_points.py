@@ -20,33 +20,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
-from orchestrator.bench.bfcl import BfclCase, Scorer
 from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
-from orchestrator.bench.environment import Environment, describe_environment, stamp
-from orchestrator.bench.spec import Benchmark, drawn_cases, installed_keys, read_benchmark
+from orchestrator.bench.environment import stamp
+from orchestrator.bench.origin import Origin, origin_of
+from orchestrator.bench.spec import code_of, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, summarise
 from orchestrator.controller import open_controller
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings, load_settings
-from orchestrator.types import Json, Record
 from orchestrator.workspace import Workspace, builtin_root
 
 BENCHMARK = "bfcl-simple"
 _LOG = logging.getLogger(__name__)
 
 
-class PointsReport(Record):
+class PointsReport(Origin):
     """One summary per arm, and every outcome. Holds case ids and outputs, no text of the data set."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["reference-points"] = "reference-points"
-    made_at: str
-    benchmark: Benchmark
-    dataset: str
-    data_hash: str
-    models: dict[str, str]
-    machine: str
-    environment: Environment
     load_s: float
     arms: tuple[ArmSummary, ...]
     outcomes: tuple[Outcome, ...]
@@ -62,31 +54,18 @@ async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcom
     benchmark, made_at = read_benchmark(workspace.roots, BENCHMARK), utc_now()
     card = read_dataset_card(workspace.roots, benchmark.dataset)
     dataset = open_dataset(card, settings, cached_fetch(settings.cache_dir))
-    cases, spare = drawn_cases(benchmark, dataset)
-    scorer = Scorer.from_files(dataset.files)
+    code = code_of(workspace.roots, benchmark)
+    cases, spare = drawn_cases(benchmark, code, dataset.files)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as controller:
         models = installed_keys(controller.store, benchmark.models)
-        load_s = await warm_up(controller, benchmark.arms, spare, inputs=text_and_tool)
-        outcomes = await run_interleaved(
-            controller, benchmark.arms, cases, scorer, on_outcome, inputs=text_and_tool
-        )
+        load_s = await warm_up(controller, benchmark.arms, spare)
+        outcomes = await run_interleaved(controller, benchmark.arms, cases, code, dataset.files, on_outcome)
     return PointsReport(
-        made_at=made_at,
-        benchmark=benchmark,
-        dataset=card.name,
-        data_hash=card.data_hash,
-        models=models,
-        machine=settings.machine,
-        environment=describe_environment(workspace.roots[0]),
+        **dict(origin_of(benchmark, card, models, workspace, settings, made_at)),
         load_s=load_s,
         arms=tuple(summarise(arm.name, outcomes) for arm in benchmark.arms),
         outcomes=tuple(outcomes),
     )
-
-
-def text_and_tool(case: BfclCase) -> Json:
-    (tool,) = case.tools
-    return {"text": case.text, "tool": tool}
 
 
 def write_points(report: PointsReport, folder: Path) -> Path:

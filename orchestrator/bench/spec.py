@@ -9,34 +9,49 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from orchestrator.bench.bfcl import BfclCase, read_cases
-from orchestrator.bench.data import Dataset
+from orchestrator import planning
+from orchestrator.bench.cases import Case, Code, Files, load_code
 from orchestrator.errors import ModelUnavailable, UnknownName
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
 from orchestrator.yamlfile import read_yaml
 
+ArmKind = Literal["floor", "reference", "small", "encoder", "specialist", "crew"]
+
 
 class Family(Record):
-    """Cases of one category of the data set; n = None takes all of them."""
+    """Cases of one category of the data set, and what is asked of them; n = None takes all.
+
+    `margin`: how much worse the first arm may be and still pass, as a share; declared before the run.
+    `expectation`: who its authors think will win; it changes nothing.
+    """
 
     category: Name
     n: int | None = Field(default=None, gt=0)
+    margin: float = Field(default=0.05, gt=0.0, lt=1.0)
+    expectation: Literal["small", "large", "open"] = "open"
 
 
 class Arm(Record):
-    """One way to answer every case: a workflow or a single agent, under one routing policy."""
+    """One way to answer every case: a workflow or a single agent, under one routing policy.
+
+    `with`: the task's inputs, where they are not just those of the case; `${case.tools.0}` points into them.
+    """
 
     name: Name
+    kind: ArmKind = "crew"
     description: str = ""
     workflow: str | None = None
     agent: str | None = None
     route: str
+    inputs: Json | None = Field(default=None, alias="with")
     budget: Budget = Budget()
+
+    model_config = ConfigDict(populate_by_name=True)
 
     @model_validator(mode="after")
     def _one_of_workflow_and_agent(self) -> Self:
@@ -44,9 +59,10 @@ class Arm(Record):
             raise ValueError(f"arm {self.name!r} needs exactly one of `workflow` and `agent`")
         return self
 
-    def task(self, inputs: Json) -> Task:
+    def task(self, case: Case) -> Task:
+        given = case.inputs if self.inputs is None else planning.resolve(self.inputs, {"case": case.inputs})
         return Task(
-            input=inputs, workflow=self.workflow, agent=self.agent, route=self.route, budget=self.budget
+            input=given, workflow=self.workflow, agent=self.agent, route=self.route, budget=self.budget
         )
 
 
@@ -54,15 +70,18 @@ class Benchmark(Record):
     """The same cases through several arms. The first arm is compared with the second.
 
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
-    means all. `notes` stand under every table.
+    means all; `${settings.reference_model}` stands for that setting, here and in routes. `score` names the
+    benchmark whose `score.py` reads and scores the cases; absent: its own. `notes` stand under every table.
     """
 
     name: Name
     description: str
     notes: str = ""
     dataset: Name
+    score: Name | None = None
     seed: int
-    models: tuple[Name, ...] = ()
+    repeats: int = Field(default=1, ge=1)
+    models: tuple[str, ...] = ()
     families: tuple[Family, ...] = Field(min_length=1)
     arms: tuple[Arm, ...] = Field(min_length=1)
 
@@ -80,21 +99,36 @@ def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
     return spec
 
 
+def all_benchmarks(roots: Sequence[Path]) -> list[Benchmark]:
+    """Every benchmark by name; a later root wins. Raises ContentError."""
+    names = {file.parent.name for root in roots for file in root.glob("benchmarks/*/benchmark.yaml")}
+    return [read_benchmark(roots, name) for name in sorted(names)]
+
+
 def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
     """`n` of the ids (all for None), in the order of their hash with the seed."""
     return sorted(ids, key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).digest())[:n]
 
 
-def drawn_cases(benchmark: Benchmark, dataset: Dataset) -> tuple[list[BfclCase], BfclCase]:
+def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> tuple[list[Case], Case]:
     """The cases that count, and one more that does not, for warming up."""
-    cases: list[BfclCase] = []
-    spare: BfclCase | None = None
+    cases: list[Case] = []
+    spare: Case | None = None
     for family in benchmark.families:
-        by_id = {case.id: case for case in read_cases(dataset.files, family.category)}
+        by_id = {case.id: case for case in code.read_cases(files, family.category)}
         chosen = draw(by_id, family.n, benchmark.seed)
         cases += [by_id[case] for case in chosen]
         spare = spare or next((case for name, case in by_id.items() if name not in chosen), None)
     return cases, spare or cases[0]
+
+
+def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
+    """The benchmark's `score.py`, or that of the one it names. Raises UnknownName or ContentError."""
+    wanted = benchmark.score or benchmark.name
+    found = {file.parent.name: file for root in roots for file in sorted(root.glob("benchmarks/*/score.py"))}
+    if wanted not in found:
+        raise UnknownName("score.py of benchmark", wanted, found)
+    return load_code(found[wanted])
 
 
 def installed_keys(store: ModelStore, models: Sequence[str]) -> dict[str, str]:

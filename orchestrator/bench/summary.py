@@ -40,6 +40,7 @@ class ArmSummary(Record):
     arm: str
     n: int
     solved: int
+    mean_grade: float = 0.0
     interval: Interval
     families: tuple[FamilyCount, ...]
     failed_runs: int
@@ -90,6 +91,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         arm=arm,
         n=len(own),
         solved=solved,
+        mean_grade=sum(outcome.grade for outcome in own) / len(own) if own else 0.0,
         interval=wilson(solved, len(own)),
         families=_families(own),
         failed_runs=sum(outcome.status != "completed" for outcome in own),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import agents, demo, doctor, models, run, runs, tools, workflows
+from orchestrator.cli import agents, bench, demo, doctor, models, run, runs, tools, workflows
 
 app = typer.Typer(
     name="lilliput",
@@ -43,5 +43,6 @@ app.add_typer(tools.app, name="tools")
 app.add_typer(workflows.app, name="workflows")
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from orchestrator.bench.arms import Outcome
-from orchestrator.bench.bfcl import BfclCase, Scorer
+from orchestrator.bench.bfcl import BfclCase, Scorer, call_of
+from orchestrator.bench.cases import Case, Code, Scored
+from orchestrator.errors import InvalidInput
 from orchestrator.types import Json, RunResult, Status, Task, Usage
 
 FUNCTION: Json = {
@@ -20,7 +24,14 @@ FUNCTION: Json = {
 }
 
 
-def make_case(number: int, category: Any = "multiple") -> BfclCase:
+def make_case(number: int, category: Any = "multiple") -> Case:
+    case = make_bfcl_case(number, category)
+    return Case(
+        id=case.id, category=category, inputs={"text": case.text, "tools": case.tools}, gold=case.model_dump()
+    )
+
+
+def make_bfcl_case(number: int, category: Any = "multiple") -> BfclCase:
     truth = () if category == "irrelevance" else ({"weather.at": {"place": ["Ghent"], "days": ["", 1.0]}},)
     return BfclCase(
         id=f"{category}_{number}",
@@ -41,6 +52,26 @@ def compare_places(
 
 
 SCORER = Scorer(compare_places)
+
+
+def _score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
+    try:
+        found = SCORER.score_call(BfclCase.model_validate(case.gold), call_of(answer))
+    except InvalidInput as problem:
+        return Scored(grade=0.0, kind="no_call_format", error=str(problem))
+    return Scored(grade=float(found.valid), kind=found.kind, error=found.error)
+
+
+def make_code(score: Callable[..., Any] = _score, **more: Any) -> Code:
+    """What `load_code` makes of a score.py with these functions."""
+    module = ModuleType("score")
+    vars(module).update(
+        {"score": score, "read_cases": lambda files, category: [], "NO_ANSWER_MAY_BE_RIGHT": True, **more}
+    )
+    return Code(module, Path("score.py"))
+
+
+CODE = make_code()
 RIGHT: Json = {"name": "weather.at", "arguments": {"place": "Ghent"}}
 WRONG: Json = {"name": "weather.at", "arguments": {"place": "Aalst"}}
 
@@ -86,7 +117,7 @@ def make_outcome(case: int, arm: str, solved: bool, **changes: Any) -> Outcome:
         "arm": arm,
         "run_id": "run",
         "status": "completed",
-        "solved": solved,
+        "grade": float(solved),
         "latency_s": 1.0,
         "load_s": 0.0,
     }

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from orchestrator.workspace import builtin_root
 from tests.bench.helpers import FUNCTION
 from tests.core.world import TEXT_IN, add_agent, add_model, add_workflow, write
 
@@ -34,6 +35,7 @@ DEMO = {
     "name": "bfcl-demo",
     "description": "A small one.",
     "dataset": "bfcl",
+    "score": "bfcl",
     "seed": 1,
     "models": ["small", "large"],
     "families": [{"category": "multiple", "n": 2}, {"category": "irrelevance", "n": 1}],
@@ -79,6 +81,7 @@ def add_small_bfcl(root: Path) -> None:
         "files": [described(name, text) for name, text in files.items()],
     }
     write(root, "benchmarks/bfcl/dataset.yaml", json.dumps(card))
+    write(root, "benchmarks/bfcl/score.py", (builtin_root() / "benchmarks/bfcl/score.py").read_text("utf-8"))
     write(root, "benchmarks/bfcl-demo/benchmark.yaml", json.dumps(DEMO))
 
 

@@ -5,25 +5,26 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.bench.arms import Outcome, run_interleaved
-from orchestrator.bench.bfcl import BfclCase
+from orchestrator.bench.cases import Case
 from orchestrator.bench.spec import Arm
 from orchestrator.errors import ModelUnavailable
 from orchestrator.types import RunResult, Task
-from tests.bench.helpers import RIGHT, SCORER, WRONG, FakeRunner, make_case, make_result, ticking
+from tests.bench.helpers import CODE, RIGHT, WRONG, FakeRunner, make_case, make_result, ticking
 
 CREW = Arm(name="crew", workflow="tool-use", route="cascade")
 REFERENCE = Arm(name="reference", agent="use-tool", route="fixed:large")
 
 
 async def run(
-    runner: FakeRunner, cases: list[BfclCase], *readings_s: float
+    runner: FakeRunner, cases: list[Case], *readings_s: float
 ) -> tuple[list[Outcome], list[tuple[int, int, str]]]:
     heard: list[tuple[int, int, str]] = []
     outcomes = await run_interleaved(
         runner,
         [CREW, REFERENCE],
         cases,
-        SCORER,
+        CODE,
+        {},
         lambda done, total, outcome: heard.append((done, total, outcome.arm)),
         **({"clock": ticking(*readings_s)} if readings_s else {}),  # type: ignore[arg-type]
     )

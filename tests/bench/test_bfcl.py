@@ -10,7 +10,7 @@ import pytest
 from orchestrator.bench.bfcl import BfclCase, Call, Category, Score, Scorer, call_of, read_cases
 from orchestrator.bench.data import Dataset
 from orchestrator.errors import InvalidInput
-from tests.bench.helpers import RIGHT, SCORER, make_case
+from tests.bench.helpers import RIGHT, SCORER, make_bfcl_case
 
 LEFT_OUT = object()
 CALLING: list[Category] = ["simple_python", "multiple"]
@@ -104,14 +104,14 @@ def test_the_checker_raising_is_a_wrong_answer(bfcl: Dataset, scorer: Scorer) ->
 
 
 def test_a_score_carries_the_checkers_class_of_error() -> None:
-    case = make_case(1)
+    case = make_bfcl_case(1)
     assert SCORER.score_call(case, call_of(RIGHT)) == Score(valid=True)
     wrong = SCORER.score_call(case, None)
     assert (wrong.valid, wrong.kind, wrong.error) == (False, "value_error:string", "not Ghent")
 
 
 def test_tools_are_json_schema_for_any_agent() -> None:
-    (tool,) = make_case(1).tools
+    (tool,) = make_bfcl_case(1).tools
     assert tool["name"] == "weather.at"
     assert tool["parameters"]["type"] == "object"
     assert tool["parameters"]["properties"]["days"]["type"] == "number"

@@ -12,6 +12,7 @@ from orchestrator.bench.spec import draw, read_benchmark
 from orchestrator.errors import ContentError, IntegrityError, UnknownName, UserError
 from orchestrator.settings import Settings
 from orchestrator.workspace import builtin_root
+from tests.bench.helpers import make_case
 
 ROOTS = (builtin_root(),)
 CARD = """name: own
@@ -62,7 +63,7 @@ def test_the_demo_has_twelve_and_eight_cases_and_two_arms() -> None:
     demo = read_benchmark(ROOTS, "bfcl-demo")
     assert [(family.category, family.n) for family in demo.families] == [("multiple", 12), ("irrelevance", 8)]
     assert [arm.name for arm in demo.arms] == ["crew", "reference"]
-    task = demo.arms[1].task({"text": "hello", "tools": []})
+    task = demo.arms[1].task(make_case(1))
     assert (task.agent, task.workflow, task.route) == ("use-tool", None, "fixed:qwen2.5-coder-0.5b")
 
 

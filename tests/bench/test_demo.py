@@ -111,7 +111,7 @@ async def test_the_record_says_how_to_find_it_again_and_holds_no_question(root: 
     record, image = write_report(report, root / "state")
     text = record.read_text("utf-8")
     assert DemoReport.model_validate_json(text) == report
-    assert json.loads(text)["schema_version"] == 1
+    assert json.loads(text)["schema_version"] == 2
     assert (report.benchmark.seed, len(report.data_hash), report.machine) == (1, 64, "default")
     assert "Weather in Ghent" not in text
     assert record.name == "20260102T030405Z.json"

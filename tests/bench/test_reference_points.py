@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.agent import Call, load_agent
-from orchestrator.bench.reference_points import points_workspace, text_and_tool
+from orchestrator.bench.reference_points import points_workspace
 from orchestrator.bench.spec import read_benchmark
 from orchestrator.errors import ModelError
 from orchestrator.runtimes.scripted import ScriptedSession
@@ -14,6 +14,7 @@ from orchestrator.workspace import builtin_root
 from tests.bench.helpers import make_case
 
 WORKSPACE = points_workspace(builtin_root())
+BENCHMARK = read_benchmark(WORKSPACE.roots, "bfcl-simple")
 CARD = ModelCard(
     name="fake",
     description="",
@@ -27,7 +28,7 @@ CARD = ModelCard(
 async def ask(agent: str, reply: str) -> tuple[Json, ScriptedSession]:
     session = ScriptedSession(CARD, [reply])
     loaded = load_agent(WORKSPACE.agents[agent])
-    answer = await loaded.answer(text_and_tool(make_case(1)), Call(loaded.spec, session))
+    answer = await loaded.answer(BENCHMARK.arms[0].task(make_case(1)).input, Call(loaded.spec, session))
     return answer.output, session
 
 
@@ -39,10 +40,9 @@ def test_a_variant_has_the_very_prompt_of_the_product(variant: str) -> None:
 
 
 def test_the_benchmark_names_agents_and_models_that_exist() -> None:
-    benchmark = read_benchmark(WORKSPACE.roots, "bfcl-simple")
-    assert {arm.agent for arm in benchmark.arms} <= set(WORKSPACE.agents)
-    assert set(benchmark.models) <= set(WORKSPACE.cards)
-    assert {arm.route.removeprefix("fixed:") for arm in benchmark.arms} == set(benchmark.models)
+    assert {arm.agent for arm in BENCHMARK.arms} <= set(WORKSPACE.agents)
+    assert set(BENCHMARK.models) <= set(WORKSPACE.cards)
+    assert {arm.route.removeprefix("fixed:") for arm in BENCHMARK.arms} == set(BENCHMARK.models)
 
 
 async def test_only_the_constraint_differs() -> None:

@@ -22,7 +22,7 @@ def test_the_demo_is_told_as_it_happens(capsys: pytest.CaptureFixture[str]) -> N
         arm="crew",
         run_id="r2",
         status="completed",
-        solved=True,
+        grade=1.0,
         latency_s=1.25,
         load_s=0.0,
     )

@@ -1,0 +1,97 @@
+"""Cases, and how an answer to one is scored: the code that lies beside a benchmark.
+
+`benchmarks/<name>/score.py` is two or three plain functions over the data set's files (name -> path):
+
+    def read_cases(files, category): yields Case
+    def score(files, case, answer): True or False, a grade between 0 and 1, or Scored
+    def metrics(pairs): {"macro_f1": ...}  over [(case, answer or None)], for figures that no single case has
+
+A benchmark may use another one's by name (`score: bfcl`). Without any, cases come from a CSV file with
+columns `text` and `label`, and the right answer is the label: see `table.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import Field
+
+from orchestrator.errors import ContentError
+from orchestrator.tools import load_module
+from orchestrator.types import Json, Record, RunResult
+
+Files = Mapping[str, Path]
+
+
+class Case(Record):
+    """One thing to do. `inputs` is what every arm is given, `gold` what the scorer compares with."""
+
+    id: str
+    category: str
+    inputs: Json
+    gold: Any = None
+
+
+class Scored(Record):
+    """A grade between 0 and 1. `kind` is the class of a mistake, without any text of the data set."""
+
+    grade: float = Field(ge=0.0, le=1.0)
+    kind: str | None = None
+    error: str | None = None
+
+
+class Code:
+    """The functions of a `score.py`, checked once."""
+
+    def __init__(self, module: ModuleType, file: Path) -> None:
+        self.file = file
+        self._read: Callable[[Files, str], Iterable[Case]] = _function(module, "read_cases", file)
+        self._score: Callable[[Files, Case, Any], Any] = _function(module, "score", file)
+        self._metrics: Callable[[Sequence[tuple[Case, Any]]], Mapping[str, float]] | None = getattr(
+            module, "metrics", None
+        )
+        self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
+
+    def read_cases(self, files: Files, category: str) -> list[Case]:
+        """All cases of a category, in the order of the file. Raises ContentError when an id comes twice."""
+        found = list(self._read(files, category))
+        seen: set[str] = set()
+        for case in found:
+            if case.id in seen:
+                raise ContentError(f"case id {case.id!r} comes twice in {category!r}", file=self.file)
+            seen.add(case.id)
+        return found
+
+    def judge(self, files: Files, case: Case, result: RunResult) -> Scored:
+        """A run that ended without an answer scores 0, unless the benchmark says that none may be right."""
+        if result.status != "completed":
+            grade = 0.0
+            if self._none_may_be_right:
+                grade = _scored(self._score(files, case, None)).grade
+            return Scored(grade=grade, kind=None if grade else "run_failed", error=result.error)
+        return _scored(self._score(files, case, result.answer))
+
+    def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
+        """Figures over all cases at once; none when the benchmark declares none."""
+        return dict(self._metrics(pairs)) if self._metrics else {}
+
+
+def load_code(file: Path) -> Code:
+    """The code in a `score.py`. Raises ContentError with file and line."""
+    return Code(load_module(file), file)
+
+
+def _scored(value: Any) -> Scored:
+    return value if isinstance(value, Scored) else Scored(grade=float(value))
+
+
+def _function(module: ModuleType, name: str, file: Path) -> Any:
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ContentError(
+            f"`{name}` is missing", file=file, hint=f"Define `def {name}(…)`; see docs/bench.md."
+        )
+    return function

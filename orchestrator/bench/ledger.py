@@ -1,0 +1,119 @@
+"""What a benchmark run has measured so far: one line of JSON an outcome, on disk before the next case starts.
+
+The folder is named after everything that decides an outcome (see `fingerprint`), so that a run that was
+killed goes on where it was, a larger n adds to what is there, and a changed prompt or model starts anew. An
+outcome counts once, whatever was killed when: a line that was cut off is dropped, and its case runs again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.bench.arms import Key, Outcome
+from orchestrator.bench.spec import Benchmark
+from orchestrator.store.locks import locked
+from orchestrator.workspace import Workspace
+
+_FILE = "outcomes.jsonl"
+# What does not change an outcome: words for people, how many cases, the margin they are held to.
+_WORDS = {"description", "notes", "repeats"}
+
+
+class Ledger:
+    """The outcomes of one frozen configuration. Only one process at a time may add to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / _FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        self._outcomes = {outcome.key: outcome for outcome in self._read()}
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return list(self._outcomes.values())
+
+    @property
+    def done(self) -> set[Key]:
+        return set(self._outcomes)
+
+    def add(self, outcome: Outcome) -> None:
+        """Durable when this returns. A key that is there already is left as it is."""
+        if outcome.key in self._outcomes:
+            return
+        line = outcome.model_dump_json(exclude_none=True).encode() + b"\n"
+        with self._path.open("ab") as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._outcomes[outcome.key] = outcome
+
+    def alone(self) -> Any:
+        """A context in which no other process adds to it."""
+        return locked(self.folder / "lock")
+
+    def _read(self) -> Iterator[Outcome]:
+        """Every whole line. What a kill cut off is cut from the file too, or the next line would join it."""
+        if not self._path.is_file():
+            return
+        data = self._path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            os.truncate(self._path, len(whole))
+        for line in whole.splitlines():
+            try:
+                yield Outcome.model_validate_json(line)
+            except ValidationError:
+                continue
+
+
+def fingerprint(
+    workspace: Workspace, benchmark: Benchmark, data_hash: str, models: Mapping[str, str], score_file: Path
+) -> dict[str, str]:
+    """What decides the outcomes, as hashes by name: cases and arms, data, models, prompts and code."""
+    spec = benchmark.model_dump(mode="json", exclude=_WORDS | {"families"})
+    for arm in spec["arms"]:
+        arm.pop("description")
+    agents = {name: workspace.agents[name].folder for name in _agents(workspace, benchmark)}
+    used = {
+        "benchmark": _hash_json(spec),
+        "data": data_hash,
+        "score": _hash_file(score_file),
+        **{f"model {name}": key for name, key in models.items()},
+        **{f"agent {name}": _hash_folder(folder) for name, folder in agents.items()},
+    }
+    for arm in benchmark.arms:
+        if arm.workflow:
+            used[f"workflow {arm.workflow}"] = _hash_file(workspace.workflows[arm.workflow].file)
+    return dict(sorted(used.items()))
+
+
+def key_of(parts: Mapping[str, str]) -> str:
+    return _hash_json(dict(parts))[:16]
+
+
+def _agents(workspace: Workspace, benchmark: Benchmark) -> Sequence[str]:
+    names = {arm.agent for arm in benchmark.arms if arm.agent}
+    for arm in benchmark.arms:
+        if arm.workflow:
+            names |= {step.agent for step in workspace.workflow(arm.workflow).steps if step.agent}
+    return sorted(names)
+
+
+def _hash_folder(folder: Path) -> str:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return _hash_json({path.name: _hash_file(path) for path in files})
+
+
+def _hash_file(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _hash_json(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

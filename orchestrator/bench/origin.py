@@ -1,0 +1,45 @@
+"""What every record of a benchmark says about where its figures come from."""
+
+from __future__ import annotations
+
+from orchestrator.bench.data import DatasetCard
+from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.spec import Benchmark
+from orchestrator.settings import Settings
+from orchestrator.types import Record
+from orchestrator.workspace import Workspace
+
+
+class Origin(Record):
+    """Enough to find it again: cases, data, keys of models, machine, versions, commit. No data-set text."""
+
+    made_at: str
+    benchmark: Benchmark
+    dataset: str
+    dataset_licence: str
+    dataset_notes: str
+    data_hash: str
+    models: dict[str, str]
+    machine: str
+    environment: Environment
+
+
+def origin_of(
+    benchmark: Benchmark,
+    card: DatasetCard,
+    models: dict[str, str],
+    workspace: Workspace,
+    settings: Settings,
+    made_at: str,
+) -> Origin:
+    return Origin(
+        made_at=made_at,
+        benchmark=benchmark,
+        dataset=card.name,
+        dataset_licence=card.licence,
+        dataset_notes=card.notes,
+        data_hash=card.data_hash,
+        models=models,
+        machine=settings.machine,
+        environment=describe_environment(workspace.roots[0]),
+    )

@@ -1,0 +1,191 @@
+"""Run a benchmark: draw the cases, send them through every arm, keep what came of it, rule on it.
+
+Nothing here knows a subtask family: cases and scores come from the benchmark's own `score.py`, answers from
+the product's own controller. A run goes on where a killed one stopped; see `ledger.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
+from orchestrator.bench.cases import Case, Code
+from orchestrator.bench.data import (
+    Dataset,
+    DatasetCard,
+    FetchFiles,
+    cached_fetch,
+    open_dataset,
+    read_dataset_card,
+)
+from orchestrator.bench.environment import stamp
+from orchestrator.bench.ledger import Ledger, fingerprint, key_of
+from orchestrator.bench.origin import Origin, origin_of
+from orchestrator.bench.spec import Arm, Benchmark, code_of, drawn_cases, installed_keys, read_benchmark
+from orchestrator.bench.summary import ArmSummary, summarise
+from orchestrator.bench.verdict import Verdict, verdicts
+from orchestrator.controller import open_controller
+from orchestrator.errors import UnknownName
+from orchestrator.records import utc_now
+from orchestrator.settings import Settings
+from orchestrator.types import Record
+from orchestrator.workspace import Workspace
+
+_SETTING = re.compile(r"\$\{settings\.(reference_model|controller_model)\}")
+
+
+class ArmFamily(Record):
+    """One arm on one family: what it cost, and figures that no single case has."""
+
+    family: str
+    summary: ArmSummary
+    metrics: dict[str, float] = {}
+
+
+class BenchRecord(Origin):
+    """All that a run found. Holds case ids and outputs, no text of the data set."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["benchmark"] = "benchmark"
+    fingerprint: dict[str, str]
+    scored: int
+    unscored: int
+    figures: tuple[ArmFamily, ...]
+    verdicts: tuple[Verdict, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+class Bench:
+    """One benchmark of a workspace, opened: its data are here, and its arms are resolved."""
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, name: str, *, fetch: FetchFiles | None = None
+    ) -> None:
+        self.settings = settings
+        self.benchmark = _resolved(read_benchmark(workspace.roots, name), settings)
+        self.workspace = _with_own_content(workspace, name).limited_to(
+            self.benchmark.models or tuple(workspace.cards)
+        )
+        self.card: DatasetCard = read_dataset_card(workspace.roots, self.benchmark.dataset)
+        self.code: Code = code_of(workspace.roots, self.benchmark)
+        self._dataset: Dataset = open_dataset(self.card, settings, fetch or cached_fetch(settings.cache_dir))
+        self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
+
+    def limit(self, n: int | None) -> None:
+        """At most n cases of each family; those of a smaller n are among those of a larger one."""
+        if n is None:
+            return
+        families = tuple(
+            family.model_copy(update={"n": n if family.n is None else min(n, family.n)})
+            for family in self.benchmark.families
+        )
+        self.benchmark = self.benchmark.model_copy(update={"families": families})
+        self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
+
+    async def run(self, on_case: OnOutcome, only: Sequence[str] = ()) -> Ledger:
+        """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable."""
+        arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
+        wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
+        async with open_controller(self.workspace, self._own_settings()) as controller:
+            ledger = self.ledger(installed_keys(controller.store, self.benchmark.models))
+
+            def keep(done: int, total: int, outcome: Outcome) -> None:
+                ledger.add(outcome)
+                on_case(done, total, outcome)
+
+            with ledger.alone():
+                done = ledger.done & wanted
+                if wanted - done:
+                    await warm_up(controller, arms, self._spare)
+                await run_interleaved(
+                    controller,
+                    arms,
+                    self.cases,
+                    self.code,
+                    self._dataset.files,
+                    keep,
+                    repeats=len(repeats),
+                    done=done,
+                )
+        return ledger
+
+    def ledger(self, models: Mapping[str, str]) -> Ledger:
+        parts = self.fingerprint(models)
+        return Ledger(self.settings.state_dir / "bench" / f"{self.benchmark.name}-{key_of(parts)}")
+
+    def fingerprint(self, models: Mapping[str, str]) -> dict[str, str]:
+        return fingerprint(self.workspace, self.benchmark, self.card.data_hash, models, self.code.file)
+
+    def record(self, models: Mapping[str, str], outcomes: Sequence[Outcome]) -> BenchRecord:
+        """What the outcomes of the drawn cases amount to."""
+        drawn = {case.id: case for case in self.cases}
+        arms = {arm.name for arm in self.benchmark.arms}
+        own = [found for found in outcomes if found.case_id in drawn and found.arm in arms]
+        wanted = len(drawn) * len(arms) * self.benchmark.repeats
+        return BenchRecord(
+            **dict(
+                origin_of(self.benchmark, self.card, dict(models), self.workspace, self.settings, utc_now())
+            ),
+            fingerprint=self.fingerprint(models),
+            scored=len(own),
+            unscored=wanted - len(own),
+            figures=tuple(self._figures(own, drawn)),
+            verdicts=tuple(verdicts(self.benchmark, own)),
+            outcomes=tuple(own),
+        )
+
+    def _figures(self, outcomes: Sequence[Outcome], drawn: Mapping[str, Case]) -> list[ArmFamily]:
+        found = []
+        for family in self.benchmark.families:
+            for arm in self.benchmark.arms:
+                own = [o for o in outcomes if o.category == family.category and o.arm == arm.name]
+                if not own:
+                    continue
+                pairs = [(drawn[o.case_id], o.output if o.status == "completed" else None) for o in own]
+                found.append(
+                    ArmFamily(
+                        family=family.category,
+                        summary=summarise(arm.name, own),
+                        metrics=self.code.metrics(pairs),
+                    )
+                )
+        return found
+
+    def _own_settings(self) -> Settings:
+        """Runs of a benchmark are recorded apart from the user's own."""
+        folder = self.settings.state_dir / "bench" / "runs" / self.benchmark.name
+        return self.settings.model_copy(update={"state_dir": folder})
+
+
+def write_record(record: BenchRecord, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{stamp(record.made_at)}.json"
+    file.write_text(record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n", "utf-8")
+    return file
+
+
+def _resolved(benchmark: Benchmark, settings: Settings) -> Benchmark:
+    """`${settings.reference_model}` in routes and models as the setting says."""
+
+    def fill(text: str) -> str:
+        return _SETTING.sub(lambda match: str(getattr(settings, match[1])), text)
+
+    arms = tuple(arm.model_copy(update={"route": fill(arm.route)}) for arm in benchmark.arms)
+    models = tuple(dict.fromkeys(map(fill, benchmark.models)))
+    return benchmark.model_copy(update={"arms": arms, "models": models})
+
+
+def _with_own_content(workspace: Workspace, name: str) -> Workspace:
+    """The workspace with the benchmark's own agents and workflows laid over it, where it has any."""
+    own = [root / "benchmarks" / name for root in workspace.roots]
+    return Workspace((*workspace.roots, *(folder for folder in own if (folder / "agents").is_dir())))
+
+
+def _chosen(arms: Sequence[Arm], only: Sequence[str]) -> list[Arm]:
+    for name in only:
+        if name not in {arm.name for arm in arms}:
+            raise UnknownName("arm", name, [arm.name for arm in arms])
+    return [arm for arm in arms if not only or arm.name in only]

@@ -1,0 +1,181 @@
+"""`lilliput bench`: the same work through several arms, and what may be concluded from it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+
+if TYPE_CHECKING:
+    from orchestrator.bench.arms import OnOutcome, Outcome
+    from orchestrator.bench.running import Bench, BenchRecord
+    from orchestrator.bench.verdict import Verdict
+
+app = typer.Typer(
+    help="Benchmarks: quality and cost of small models against a larger one.", no_args_is_help=True
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark of `lilliput bench list`.")]
+Cases = Annotated[
+    int | None, typer.Option("-n", "--cases", min=1, help="At most so many cases of each family.")
+]
+
+
+@app.command("list")
+def list_benchmarks(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """List the benchmarks: their data set, families and arms."""
+    from orchestrator.bench.spec import all_benchmarks
+    from orchestrator.cli.console import print_json, print_table
+
+    found = all_benchmarks(open_door(workspace).workspace.roots)
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            spec.name,
+            spec.dataset,
+            ", ".join(f.category for f in spec.families),
+            ", ".join(a.name for a in spec.arms),
+        )
+        for spec in found
+    ]
+    return print_table(("benchmark", "data set", "families", "arms"), rows)
+
+
+@app.command()
+def run(
+    name: Name,
+    cases: Cases = None,
+    arm: Annotated[list[str] | None, typer.Option("--arm", help="Only this arm; may be repeated.")] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run a benchmark, from where it was stopped, and say what it shows. May be killed at any moment."""
+    import anyio
+
+    from orchestrator.cli.console import print_json, to_people
+
+    bench = _open(workspace, name, cases)
+    with _shown() as on_case:
+        ledger = anyio.run(bench.run, on_case, arm or [])
+    record = _record(bench, ledger.outcomes)
+    file = _keep(bench, record)
+    if as_json:
+        return print_json(record)
+    _print(record)
+    return to_people().print(f"Record: {file}", markup=False)
+
+
+@app.command()
+def verdict(
+    name: Name, cases: Cases = None, as_json: JsonOption = False, workspace: WorkspaceOption = None
+) -> None:
+    """Say what the outcomes so far show, without running anything."""
+    from orchestrator.cli.console import print_json
+
+    bench = _open(workspace, name, cases)
+    record = _record(bench, bench.ledger(_models(bench)).outcomes)
+    return print_json(record) if as_json else _print(record)
+
+
+def _open(workspace: Path | None, name: str, cases: int | None) -> Bench:
+    from orchestrator.bench.running import Bench
+
+    door = open_door(workspace)
+    bench = Bench(door.workspace, door.settings, name)
+    bench.limit(cases)
+    return bench
+
+
+def _models(bench: Bench) -> dict[str, str]:
+    from orchestrator.bench.spec import installed_keys
+    from orchestrator.store import ModelStore
+
+    store = ModelStore(bench.settings.cache_dir, bench.workspace.cards, bench.workspace.card_folders)
+    return installed_keys(store, bench.benchmark.models)
+
+
+def _record(bench: Bench, outcomes: list[Outcome]) -> BenchRecord:
+    return bench.record(_models(bench), outcomes)
+
+
+def _keep(bench: Bench, record: BenchRecord) -> Path:
+    from orchestrator.bench.running import write_record
+
+    return write_record(record, bench.settings.state_dir / "bench" / "records" / bench.benchmark.name)
+
+
+@contextmanager
+def _shown() -> Iterator[OnOutcome]:
+    """A bar with the time left on a terminal, and a line for each outcome elsewhere."""
+    from orchestrator.cli.console import seconds, to_people
+
+    console = to_people()
+    if not sys.stderr.isatty():
+
+        def tell(done: int, total: int, outcome: Outcome) -> None:
+            mark = "✓" if outcome.solved else "✗"
+            line = f"[{done}/{total}] {mark} {outcome.arm} {outcome.case_id}, {seconds(outcome.latency_s)}"
+            console.print(line, markup=False, highlight=False)
+
+        yield tell
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("")
+
+        def draw(done: int, total: int, outcome: Outcome) -> None:
+            progress.update(task, completed=done, total=total, description=f"{outcome.arm} {outcome.case_id}")
+
+        yield draw
+
+
+def _print(record: BenchRecord) -> None:
+    from orchestrator.cli.console import print_table, to_stdout
+
+    console = to_stdout()
+    if record.unscored:
+        console.print(f"{record.unscored} of {record.scored + record.unscored} outcomes are still missing.")
+    rows = [
+        (
+            figure.family,
+            figure.summary.arm,
+            str(figure.summary.n),
+            f"{100 * figure.summary.mean_grade:.1f} %",
+            _seconds(figure.summary.latency_p50_s),
+            _joules(figure.summary.energy_j, figure.summary.n),
+            ", ".join(f"{name} {value:.3f}" for name, value in figure.metrics.items()),
+        )
+        for figure in record.figures
+    ]
+    columns = ("family", "arm", "n", "solved", "median", "J a case", "also")
+    print_table(columns, rows, right=("n", "solved", "median", "J a case"))
+    console.print()
+    for found in record.verdicts:
+        console.print(_sentence(found), markup=False, highlight=False)
+
+
+def _sentence(found: Verdict) -> str:
+    return (
+        f"{found.family}: {found.ruling.upper()}. {found.candidate} {100 * found.candidate_rate:.1f} %, "
+        f"{found.reference} {100 * found.reference_rate:.1f} %, n = {found.difference.n}; {found.reason}."
+    )
+
+
+def _seconds(value: float | None) -> str:
+    from orchestrator.cli.console import seconds
+
+    return seconds(value)
+
+
+def _joules(total: float | None, n: int) -> str:
+    from orchestrator.cli.console import number
+
+    return number(None if total is None else total / n)
