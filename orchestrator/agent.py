@@ -42,6 +42,9 @@ _TEMPLATES = SandboxedEnvironment(
 _TEMPLATES.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
+_STACKS = 16
+
+
 class VectorMemo:
     """Embeddings of texts that come back call after call (labels, tool descriptions, documents), by model.
 
@@ -51,6 +54,16 @@ class VectorMemo:
     def __init__(self, limit: int = 50_000) -> None:
         self._limit = limit
         self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self._stacks: dict[tuple[str, tuple[str, ...]], NDArray[np.float32]] = {}
+
+    def stack(self, model: str, texts: tuple[str, ...]) -> NDArray[np.float32] | None:
+        """The vectors of exactly these texts as one array, if they were last asked for together."""
+        return self._stacks.get((model, texts))
+
+    def put_stack(self, model: str, texts: tuple[str, ...], vectors: NDArray[np.float32]) -> None:
+        self._stacks[model, texts] = vectors
+        for oldest in list(self._stacks)[:-_STACKS]:
+            del self._stacks[oldest]
 
     def known(self, model: str, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         found = {text: self._vectors[model, text] for text in texts if (model, text) in self._vectors}
@@ -61,8 +74,9 @@ class VectorMemo:
         for text, vector in vectors.items():
             self._vectors.pop((model, text), None)  # so that it goes to the end, as the newest
             self._vectors[model, text] = vector
-        for oldest in list(self._vectors)[: max(0, len(self._vectors) - self._limit)]:
-            del self._vectors[oldest]
+        if (excess := len(self._vectors) - self._limit) > 0:
+            for oldest in list(self._vectors)[:excess]:
+                del self._vectors[oldest]
 
 
 class Call:
@@ -121,16 +135,20 @@ class Call:
     async def embed(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
         """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls."""
         session: Embedder = self._need(Embedder)
-        name = session.card.name
+        name, wanted = session.card.name, tuple(texts)
+        if keep and (stacked := self._memo.stack(name, wanted)) is not None:
+            return stacked
         vectors = self._memo.known(name, texts) if keep else {}
         missing = [text for text in dict.fromkeys(texts) if text not in vectors]
         if missing:
             made = await session.embed(missing)
             self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
             vectors.update(zip(missing, made.vectors, strict=True))
+        stacked = np.stack([vectors[text] for text in wanted])
         if keep:
             self._memo.put(name, vectors)
-        return np.stack([vectors[text] for text in texts])
+            self._memo.put_stack(name, wanted, stacked)
+        return stacked
 
     async def detect_language(self, text: str) -> Language:
         session: LanguageDetector = self._need(LanguageDetector)

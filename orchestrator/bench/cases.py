@@ -1,10 +1,14 @@
 """Cases, and how an answer to one is scored: the code that lies beside a benchmark.
 
-`benchmarks/<name>/score.py` is two or three plain functions over the data set's files (name -> path):
+`benchmarks/<name>/score.py` is two to four plain functions over the data set's files (name -> path):
 
     def read_cases(files, category): yields Case
     def score(files, case, answer): True or False, a grade between 0 and 1, or Scored
     def metrics(pairs): {"macro_f1": ...}  over [(case, answer or None)], for figures that no single case has
+    def materials(files, folder): writes what arms may learn from, such as examples.jsonl, into folder
+
+The folder of materials is laid over the workspace, so that inputs can name what is in it; it must never hold
+anything of a test split.
 
 A benchmark may use another one's by name (`score: bfcl`). Without any, cases come from a CSV file with
 columns `text` and `label`, and the right answer is the label: see `table.py`.
@@ -53,6 +57,7 @@ class Code:
         self._metrics: Callable[[Sequence[tuple[Case, Any]]], Mapping[str, float]] | None = getattr(
             module, "metrics", None
         )
+        self._materials: Callable[[Files, Path], None] | None = getattr(module, "materials", None)
         self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
 
     def read_cases(self, files: Files, category: str) -> list[Case]:
@@ -73,6 +78,11 @@ class Code:
                 grade = _scored(self._score(files, case, None)).grade
             return Scored(grade=grade, kind=None if grade else "run_failed", error=result.error)
         return _scored(self._score(files, case, result.answer))
+
+    def materials(self, files: Files, folder: Path) -> None:
+        """Write what arms may learn from, if the benchmark has any."""
+        if self._materials:
+            self._materials(files, folder)
 
     def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         """Figures over all cases at once; none when the benchmark declares none."""

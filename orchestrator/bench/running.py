@@ -31,6 +31,9 @@ from orchestrator.controller import open_controller
 from orchestrator.errors import UnknownName
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings
+from orchestrator.store.files import publish, remove
+from orchestrator.store.locks import locked
+from orchestrator.store.staging import staged
 from orchestrator.types import Record
 from orchestrator.workspace import Workspace
 
@@ -66,13 +69,11 @@ class Bench:
     ) -> None:
         self.settings = settings
         self.benchmark = _resolved(read_benchmark(workspace.roots, name), settings)
-        self.workspace = _with_own_content(workspace, name).limited_to(
-            self.benchmark.models or tuple(workspace.cards)
-        )
         self.card: DatasetCard = read_dataset_card(workspace.roots, self.benchmark.dataset)
         self.code: Code = code_of(workspace.roots, self.benchmark)
         self._dataset: Dataset = open_dataset(self.card, settings, fetch or cached_fetch(settings.cache_dir))
         self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
+        self.workspace = self._laid_over(workspace)
 
     def limit(self, n: int | None) -> None:
         """At most n cases of each family; those of a smaller n are among those of a larger one."""
@@ -154,6 +155,27 @@ class Bench:
                 )
         return found
 
+    def _laid_over(self, workspace: Workspace) -> Workspace:
+        """The workspace under the benchmark's own agents, workflows and materials, with its models only."""
+        benchmark = self.benchmark
+        names = [*benchmark.content, benchmark.name]
+        folders = [root / "benchmarks" / name for name in names for root in workspace.roots]
+        own = [folder for folder in folders if (folder / "agents").is_dir() or (folder / "configs").is_dir()]
+        laid = Workspace((*workspace.roots, *own, self._materials()))
+        laid.insist()
+        return laid.limited_to(benchmark.models or tuple(laid.cards))
+
+    def _materials(self) -> Path:
+        """Written anew each time: it takes a second, and cannot be stale."""
+        place = self.settings.cache_dir / "bench" / f"{self.benchmark.name}-{self.card.data_hash[:16]}"
+        with staged(self.settings.cache_dir) as stage, locked(place.with_suffix(".lock")):
+            made = stage.make("materials")
+            self.code.materials(self._dataset.files, made)
+            if place.exists():
+                remove(place)
+            publish(made, place)
+        return place
+
     def _own_settings(self) -> Settings:
         """Runs of a benchmark are recorded apart from the user's own."""
         folder = self.settings.state_dir / "bench" / "runs" / self.benchmark.name
@@ -176,12 +198,6 @@ def _resolved(benchmark: Benchmark, settings: Settings) -> Benchmark:
     arms = tuple(arm.model_copy(update={"route": fill(arm.route)}) for arm in benchmark.arms)
     models = tuple(dict.fromkeys(map(fill, benchmark.models)))
     return benchmark.model_copy(update={"arms": arms, "models": models})
-
-
-def _with_own_content(workspace: Workspace, name: str) -> Workspace:
-    """The workspace with the benchmark's own agents and workflows laid over it, where it has any."""
-    own = [root / "benchmarks" / name for root in workspace.roots]
-    return Workspace((*workspace.roots, *(folder for folder in own if (folder / "agents").is_dir())))
 
 
 def _chosen(arms: Sequence[Arm], only: Sequence[str]) -> list[Arm]:

@@ -71,7 +71,8 @@ class Benchmark(Record):
 
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
     means all; `${settings.reference_model}` stands for that setting, here and in routes. `score` names the
-    benchmark whose `score.py` reads and scores the cases; absent: its own. `notes` stand under every table.
+    benchmark whose `score.py` reads and scores the cases; absent: its own. `content` names
+    benchmarks whose agents and workflows are laid over the workspace. `notes` stand under every table.
     """
 
     name: Name
@@ -79,6 +80,7 @@ class Benchmark(Record):
     notes: str = ""
     dataset: Name
     score: Name | None = None
+    content: tuple[Name, ...] = ()
     seed: int
     repeats: int = Field(default=1, ge=1)
     models: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from orchestrator.errors import ModelUnavailable, UnknownName
-from orchestrator.routing import cascade, fixed, smallest_capable
+from orchestrator.routing import cascade, fixed, only, smallest_capable
 from orchestrator.routing.filters import Need, Surroundings, rejections
 from orchestrator.routing.policy import Policy
 from orchestrator.types import ModelCard, Rejected, Route
@@ -18,18 +18,22 @@ POLICIES: Mapping[str, Policy] = {
     "fixed": fixed.order,
     "smallest-capable": smallest_capable.order,
     "cascade": cascade.order,
+    "only": only.order,
 }
 
 __all__ = ["POLICIES", "Need", "Surroundings", "check_policy", "route"]
 
 
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
-    """Raises UnknownName for a policy, or a model of `fixed:MODEL`, that is not there."""
+    """Raises UnknownName for a policy, or a model of `fixed:MODEL` or `only:A,B`, that is not there."""
     name, _, argument = text.partition(":")
     if name not in POLICIES:
-        raise UnknownName("routing policy", text, [*POLICIES, "fixed:MODEL"])
+        raise UnknownName("routing policy", text, [*POLICIES, "fixed:MODEL", "only:A,B"])
     if name == "fixed" and argument not in cards:
         raise UnknownName("model", argument, cards, hint=None if argument else "Write fixed:MODEL.")
+    for model in only.names(argument) if name == "only" else ():
+        if model not in cards:
+            raise UnknownName("model", model, cards, hint=None if model else "Write only:A,B.")
 
 
 def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surroundings) -> Route:
@@ -60,7 +64,7 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
 
 
 def _only_by_name(card: ModelCard, policy: str) -> str | None:
-    if card.role == "twin" and policy != "fixed":
+    if card.role == "twin" and policy not in ("fixed", "only"):
         return f"a twin for cross-checks, used only as fixed:{card.name}"
     return None
 

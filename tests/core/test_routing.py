@@ -62,6 +62,13 @@ class TestPolicies:
         assert route.ladder == ("small",)
         assert set(why(route)) == {"tiny", "large"}
 
+    def test_only_climbs_among_the_named_ones(self) -> None:
+        route = decide("only:large, tiny", CREW)
+        assert route.ladder == ("tiny", "large")
+        assert why(route) == {"small": "the policy does not name it"}
+        with pytest.raises(ModelUnavailable, match="small: the policy does not name it"):
+            decide("only:absent", [SMALL])
+
     def test_of_two_of_one_size_the_one_with_less_memory_comes_first(self) -> None:
         twice = [card("wide", 5, memory_bytes=900), card("zippy", 5, memory_bytes=100)]
         assert decide("cascade", twice).ladder == ("zippy", "wide")
