@@ -1,0 +1,138 @@
+"""The margin test keeps its error rate, has the power it promises, and agrees with what others computed."""
+
+from __future__ import annotations
+
+import itertools
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from orchestrator.bench.noninferiority import (
+    cases_for,
+    holm,
+    paired_difference,
+    power_at,
+    score_interval,
+    score_statistic,
+)
+from orchestrator.bench.statistics import Pairs
+
+N, MARGIN, SIMULATIONS = 700, 0.05, 2000
+CELLS = st.integers(0, 60)
+
+
+def pairs(both: int, only_first: int, only_second: int, neither: int) -> Pairs:
+    return Pairs(both=both, only_first=only_first, only_second=only_second, neither=neither)
+
+
+def simulated(difference: float, discordance: float, seed: int) -> list[Pairs]:
+    """Paired outcomes of two arms whose true difference is known."""
+    first, second = (discordance + difference) / 2, (discordance - difference) / 2
+    rest = (1 - discordance) / 2
+    drawn = np.random.default_rng(seed).multinomial(N, [rest, first, second, rest], size=SIMULATIONS)
+    return [pairs(*map(int, row)) for row in drawn]
+
+
+def shown(tables: list[Pairs]) -> float:
+    """The share in which non-inferiority is shown."""
+    reach = NormalDist().inv_cdf(0.95)
+    return float(np.mean([score_statistic(table, -MARGIN) > reach for table in tables]))
+
+
+def test_at_the_margin_it_errs_in_five_percent() -> None:
+    """Over four discordance rates of 2,000 simulations each; one rate alone has a spread of half a point."""
+    errors = [
+        shown(simulated(-MARGIN, rate, seed)) for seed, rate in enumerate((0.08, 0.1, 0.2, 0.3), start=1)
+    ]
+    assert np.mean(errors) <= 0.05
+    assert max(errors) <= 0.05 + 1.64 * np.sqrt(0.05 * 0.95 / SIMULATIONS)
+
+
+@pytest.mark.parametrize("difference", [0.0, -0.02, -0.06])
+@pytest.mark.parametrize("discordance", [0.1, 0.2])
+def test_power_is_as_predicted(difference: float, discordance: float) -> None:
+    predicted = power_at(N, discordance, MARGIN, difference)
+    assert shown(simulated(difference, discordance, seed=3)) == pytest.approx(predicted, abs=0.03)
+
+
+def test_a_difference_beyond_the_margin_is_called_inferior_more_often_than_equal() -> None:
+    reach = NormalDist().inv_cdf(0.05)
+    worse = np.mean([score_statistic(table, -MARGIN) < reach for table in simulated(-0.12, 0.2, 0)])
+    equal = np.mean([score_statistic(table, -MARGIN) < reach for table in simulated(0.0, 0.2, 0)])
+    assert worse > 0.95
+    assert equal == 0.0
+
+
+def test_without_a_margin_it_is_mcnemars_test() -> None:
+    """At a difference of 0 Tango's statistic is (b - c) / sqrt(b + c), McNemar's without correction."""
+    table = pairs(40, 15, 5, 40)
+    assert score_statistic(table, 0.0) == pytest.approx((15 - 5) / np.sqrt(20))
+    chi2 = score_statistic(table, 0.0) ** 2
+    assert stats.chi2.sf(chi2, 1) == pytest.approx(0.0253, abs=1e-4)
+
+
+def test_tangos_published_interval() -> None:
+    """Tango 1998, two contact-lens disinfectants in a crossover: 43, 0, 1, 0; 95 % interval."""
+    interval = score_interval(pairs(43, 0, 1, 0), alpha=0.025)
+    assert (interval.low, interval.high) == pytest.approx((-0.1183, 0.0603), abs=2e-3)
+
+
+@given(CELLS, CELLS, CELLS, CELLS)
+def test_the_interval_holds_the_estimate_and_mirrors(a: int, b: int, c: int, d: int) -> None:
+    if a + b + c + d == 0:
+        return
+    table, turned = pairs(a, b, c, d), pairs(a, c, b, d)
+    interval, mirrored = score_interval(table), score_interval(turned)
+    assert -1 <= interval.low <= (b - c) / table.n + 1e-6
+    assert (b - c) / table.n - 1e-6 <= interval.high <= 1
+    assert (mirrored.low, mirrored.high) == pytest.approx((-interval.high, -interval.low), abs=1e-6)
+
+
+def test_interval_and_p_value_agree() -> None:
+    for only_first, only_second in itertools.product((0, 3, 10, 30), repeat=2):
+        first = [1.0] * (100 + only_first) + [0.0] * only_second
+        second = [1.0] * 100 + [0.0] * only_first + [1.0] * only_second
+        found = paired_difference(first, second, MARGIN)
+        assert (found.p_noninferior < 0.05) == (found.interval.low > -MARGIN)
+        assert (found.p_inferior < 0.05) == (found.interval.high < -MARGIN)
+
+
+def test_graded_cases_are_resampled_in_pairs() -> None:
+    random = np.random.default_rng(0)
+    second = random.uniform(0.2, 0.8, 200)
+    same = paired_difference(list(second + 0.01), list(second), MARGIN)
+    assert same.value == pytest.approx(0.01)
+    assert same.interval.width < 1e-9, "a constant difference has no spread, however much the cases differ"
+    assert same.p_noninferior < 0.001
+    worse = paired_difference(list(second - 0.1), list(second), MARGIN)
+    assert worse.p_inferior < 0.001
+    assert worse.p_noninferior > 0.99
+
+
+def test_a_graded_bootstrap_agrees_with_scipy() -> None:
+    random = np.random.default_rng(1)
+    first, second = random.beta(4, 2, 150), random.beta(3, 2, 150)
+    ours = paired_difference(list(first), list(second), MARGIN).interval
+    theirs = stats.bootstrap((first - second,), np.mean, confidence_level=0.9, method="percentile", rng=2)
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.005)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+def test_cases_for_power() -> None:
+    n = cases_for(0.8, 0.1, 0.05)
+    assert power_at(n, 0.1, 0.05) >= 0.8 > power_at(n - 5, 0.1, 0.05)
+
+
+def test_no_cases_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the same cases"):
+        paired_difference([], [], MARGIN)
+    with pytest.raises(ValueError, match="the same cases"):
+        paired_difference([1.0], [1.0, 0.0], MARGIN)

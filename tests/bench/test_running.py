@@ -1,0 +1,226 @@
+"""A benchmark of one's own, run, killed and resumed through the public door; no real model."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.bench.arms import Outcome
+from orchestrator.bench.ledger import Ledger
+from orchestrator.bench.running import Bench, write_record
+from orchestrator.errors import ContentError, UnknownName
+from orchestrator.settings import Settings
+from orchestrator.types import Json
+from orchestrator.workspace import Workspace
+from tests.bench.helpers import make_outcome
+from tests.core.world import add_agent, add_model, write
+
+SCORE = """
+import json
+from orchestrator.bench.cases import Case
+
+def read_cases(files, category):
+    for number, row in enumerate(json.loads(files["rows.json"].read_text())):
+        inputs = {"text": row["text"]}
+        yield Case(id=f"{category}_{number}", category=category, inputs=inputs, gold=row["gold"])
+
+def score(files, case, answer):
+    return answer["text"] == case.gold
+
+def metrics(pairs):
+    return {"answered": sum(answer is not None for _, answer in pairs)}
+
+def materials(files, folder):
+    (folder / "examples.jsonl").write_text('{"text": "x", "label": "y"}')
+"""
+SPEC: Json = {
+    "name": "words",
+    "description": "Say the word.",
+    "dataset": "words",
+    "seed": 3,
+    "families": [{"category": "test", "n": 8}],
+    "arms": [
+        {"name": "crew", "agent": "echo", "route": "fixed:small"},
+        {"name": "reference", "agent": "echo", "route": "fixed:large", "kind": "reference"},
+    ],
+}
+CASES = 20
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rows = json.dumps([{"text": f"say {n}", "gold": "right" if n % 4 else "other"} for n in range(CASES)])
+    sha256 = hashlib.sha256(rows.encode()).hexdigest()
+    file = {"name": "rows.json", "parts": ["file:rows.json"], "sha256": sha256, "size_bytes": len(rows)}
+    card = {"name": "words", "description": "", "licence": "none", "origin": "tests", "files": [file]}
+    write(tmp_path, "data/rows.json", rows)
+    write(tmp_path, "benchmarks/words/dataset.yaml", json.dumps(card))
+    write(tmp_path, "benchmarks/words/benchmark.yaml", json.dumps(SPEC))
+    write(tmp_path, "benchmarks/words/score.py", SCORE)
+    machine = {"name": "default", "cpu_watts_per_core": 10, "idle_watts": 20, "source": "tests"}
+    write(tmp_path, "configs/machines/default.yaml", json.dumps(machine))
+    write(tmp_path, "configs/lilliput.yaml", "{}")
+    add_agent(tmp_path, "echo")
+    add_model(tmp_path, "small", 1, options={"reply": '{"text": "right"}'})
+    add_model(tmp_path, "large", 9, role="reference", options={"reply": '{"text": "wrong"}'})
+    return tmp_path
+
+
+def open_bench(root: Path) -> Bench:
+    settings = Settings(cache_dir=root / "cache", state_dir=root / "state", data_dir=root / "data")
+    return Bench(Workspace((root,)), settings, "words")
+
+
+async def run(root: Path, n: int | None = None) -> tuple[Bench, Ledger, list[Outcome]]:
+    bench, heard = open_bench(root), []
+    bench.limit(n)
+    ledger = await bench.run(lambda done, total, outcome: heard.append(outcome))
+    return bench, ledger, heard
+
+
+async def test_every_case_goes_through_every_arm_and_is_ruled_on(root: Path) -> None:
+    bench, ledger, heard = await run(root)
+    assert len(heard) == len(ledger.outcomes) == 16
+    record = bench.record({}, ledger.outcomes)
+    rates = {figure.summary.arm: figure.summary.mean_grade for figure in record.figures}
+    assert rates["reference"] == 0.0
+    assert rates["crew"] == sum(o.solved for o in heard if o.arm == "crew") / 8
+    assert record.figures[0].metrics == {"answered": 8}
+    assert (record.scored, record.unscored) == (16, 0)
+    assert record.verdicts[0].family == "test"
+
+
+async def test_a_record_names_its_origin_and_holds_no_text_of_the_data(root: Path) -> None:
+    bench, ledger, _ = await run(root, 3)
+    text = write_record(bench.record({}, ledger.outcomes), root / "records").read_text("utf-8")
+    assert "say " not in text
+    for part in ("data_hash", "fingerprint", "agent echo", "seed", "machine", "schema_version"):
+        assert part in text
+
+
+async def test_a_second_run_repeats_nothing_and_a_larger_one_adds(root: Path) -> None:
+    _, _, first = await run(root, 3)
+    _, _, again = await run(root, 3)
+    _, ledger, more = await run(root, 5)
+    assert (len(first), len(again), len(more)) == (6, 0, 4)
+    assert len(ledger.outcomes) == 10
+    assert {o.case_id for o in first} < {o.case_id for o in ledger.outcomes}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("agents/echo/agent.md", "You are", "You were"),
+        ("benchmarks/words/score.py", "answer is not None", "answer is None"),
+        ("benchmarks/words/benchmark.yaml", '"seed": 3', '"seed": 4'),
+    ],
+    ids=["prompt", "scorer", "seed"],
+)
+async def test_what_decides_an_outcome_starts_anew(root: Path, file: str, old: str, new: str) -> None:
+    await run(root, 2)
+    changed = root / file
+    changed.write_text(changed.read_text("utf-8").replace(old, new), "utf-8")
+    assert len((await run(root, 2))[2]) == 4
+
+
+async def test_words_and_margins_do_not(root: Path) -> None:
+    await run(root, 2)
+    spec = SPEC | {"description": "Say it.", "families": [{"category": "test", "n": 8, "margin": 0.03}]}
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(spec))
+    assert (await run(root, 2))[2] == []
+
+
+async def test_only_some_arms(root: Path) -> None:
+    bench, heard = open_bench(root), []
+    await bench.run(lambda done, total, outcome: heard.append((done, total, outcome.arm)), ["crew"])
+    assert heard[-1] == (8, 8, "crew")
+    with pytest.raises(UnknownName, match="Did you mean 'crew'"):
+        await bench.run(lambda *_: None, ["crw"])
+
+
+def test_materials_lie_in_the_workspace(root: Path) -> None:
+    bench = open_bench(root)
+    assert (bench.workspace.roots[-1] / "examples.jsonl").read_text() == '{"text": "x", "label": "y"}'
+    assert open_bench(root).workspace.roots == bench.workspace.roots
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def read_cases(files, category):\n    return []\n", "`score` is missing"),
+        ("raise ValueError('no')\n", "score.py:1: ValueError: no"),
+    ],
+)
+def test_a_broken_score_file_is_named(root: Path, code: str, message: str) -> None:
+    write(root, "benchmarks/words/score.py", code)
+    with pytest.raises(ContentError, match=r"score\.py") as raised:
+        open_bench(root)
+    assert message in str(raised.value)
+
+
+def test_ids_must_be_unique(root: Path) -> None:
+    write(root, "benchmarks/words/score.py", SCORE.replace("{category}_{number}", "one"))
+    with pytest.raises(ContentError, match="'one' comes twice"):
+        open_bench(root)
+
+
+# --- the ledger ------------------------------------------------------------------------------------------
+
+
+def test_a_line_that_was_cut_off_is_dropped_and_the_next_is_whole(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.add(make_outcome(1, "crew", True))
+    with (tmp_path / "outcomes.jsonl").open("ab") as stream:
+        stream.write(b'{"case_id": "multiple_2", "cat')
+    again = Ledger(tmp_path)
+    assert len(again.outcomes) == 1
+    again.add(make_outcome(2, "crew", True))
+    assert len(Ledger(tmp_path).outcomes) == 2
+
+
+def test_an_outcome_counts_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for solved in (True, False):
+        ledger.add(make_outcome(1, "crew", solved))
+    assert [outcome.solved for outcome in Ledger(tmp_path).outcomes] == [True]
+
+
+RUN = """
+import sys
+from pathlib import Path
+from tests.bench.test_running import run
+import asyncio
+asyncio.run(run(Path(sys.argv[1])))
+"""
+
+
+def test_ten_kills_lose_and_double_nothing(root: Path) -> None:
+    """Killed at random moments; the outcomes at the end are those of a run that nobody disturbed."""
+    undisturbed = {outcome.key: outcome.grade for outcome in asyncio.run(run(root))[1].outcomes}
+    for name in ("small", "large"):
+        card = json.loads((root / f"models/{name}.yaml").read_text())
+        card["options"]["delay_s"] = 0.02
+        write(root, f"models/{name}.yaml", json.dumps(card))
+    ledger_file = next((root / "state" / "bench").glob("words-*/outcomes.jsonl"))
+    ledger_file.unlink()
+    dice, environ = random.Random(5), {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-c", RUN, str(root)], env=environ)
+        time.sleep(dice.uniform(0.5, 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    asyncio.run(run(root))
+    keys = [json.loads(line) for line in ledger_file.read_text().splitlines()]
+    found = {(row["case_id"], row["arm"], row.get("repeat", 0)): row["grade"] for row in keys}
+    assert len(keys) == len(found), "no case twice"
+    assert found == undisturbed

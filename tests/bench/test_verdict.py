@@ -1,0 +1,95 @@
+"""Each of the three rulings can come out, and for the right reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.bench.arms import Outcome
+from orchestrator.bench.spec import Arm, Benchmark, Family
+from orchestrator.bench.verdict import Verdict, verdicts, verdicts_of
+from tests.bench.helpers import make_outcome
+
+
+def benchmark(*categories: str) -> Benchmark:
+    return Benchmark(
+        name="b",
+        description="",
+        dataset="d",
+        seed=1,
+        families=tuple(Family(category=name) for name in categories or ("multiple",)),
+        arms=(
+            Arm(name="crew", agent="a", route="cascade"),
+            Arm(name="reference", kind="reference", agent="a", route="fixed:large"),
+            Arm(name="floor", kind="floor", agent="f", route="cascade"),
+        ),
+    )
+
+
+def grades(arm: str, solved: int, n: int, category: str = "multiple", first: int = 0) -> list[Outcome]:
+    """The first `solved` of n cases are solved, counted from case `first`."""
+    return [
+        make_outcome(case, arm, (case - first) % n < solved, category=category, case_id=f"{category}_{case}")
+        for case in range(n)
+    ]
+
+
+def rule(crew: int, reference: int, floor: int, n: int = 400, first: int = 0) -> Verdict:
+    outcomes = [*grades("crew", crew, n), *grades("reference", reference, n, first=first)]
+    (found,) = verdicts(benchmark(), [*outcomes, *grades("floor", floor, n)])
+    return found
+
+
+def test_as_good_within_the_margin_is_confirmed() -> None:
+    found = rule(crew=360, reference=362, floor=100)
+    assert (found.ruling, found.floor) == ("confirmed", "floor")
+    assert found.reason.startswith("at most 5 points worse")
+    assert (found.candidate_rate, found.reference_rate) == (0.9, 0.905)
+
+
+def test_much_worse_is_refuted() -> None:
+    found = rule(crew=200, reference=360, floor=20)
+    assert found.ruling == "refuted"
+    assert found.reason.startswith("worse by more than 5 points")
+
+
+def test_too_few_cases_are_inconclusive_and_say_how_many_are_needed() -> None:
+    found = rule(crew=18, reference=19, floor=2, n=22, first=3)
+    assert found.ruling == "inconclusive"
+    assert "0.80 needs n =" in found.reason
+    assert found.difference.power < 0.8
+
+
+def test_a_little_worse_than_the_margin_is_neither() -> None:
+    assert rule(crew=370, reference=393, floor=20).ruling == "inconclusive"
+
+
+def test_a_floor_that_ties_the_reference_is_no_evidence() -> None:
+    found = rule(crew=360, reference=360, floor=360)
+    assert found.ruling == "inconclusive"
+    assert "the trivial floor is as good as the reference" in found.reason
+
+
+def test_a_floor_that_ties_does_not_save_a_bad_crew() -> None:
+    assert rule(crew=100, reference=360, floor=360).ruling == "refuted"
+
+
+def test_several_families_are_corrected_together() -> None:
+    one = [*grades("crew", 95, 100), *grades("reference", 96, 100), *grades("floor", 0, 100)]
+    alone = verdicts(benchmark(), one)[0]
+    many = verdicts_of([(benchmark(), one)] * 20)
+    assert alone.ruling == "confirmed"
+    assert many[0].p_adjusted == pytest.approx(20 * alone.difference.p_noninferior)
+
+
+def test_repeats_are_not_counted_as_cases() -> None:
+    outcomes = [*grades("crew", 9, 10), *grades("reference", 9, 10)]
+    again = [outcome.model_copy(update={"repeat": 1}) for outcome in outcomes]
+    (found,) = verdicts(benchmark(), [*outcomes, *again])
+    assert found.difference.n == 10
+
+
+def test_only_cases_that_both_answered_count() -> None:
+    outcomes = [*grades("crew", 10, 10), *grades("reference", 5, 5)]
+    (found,) = verdicts(benchmark(), outcomes)
+    assert found.difference.n == 5
+    assert verdicts(benchmark(), grades("crew", 3, 5)) == []
