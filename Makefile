@@ -4,6 +4,7 @@
 #   make demo     the first real run: three small models and a larger one on the same work
 #   make test     all tests but the slow ones          make test-all   the slow ones too
 #   make lint     ruff, mypy --strict, import-linter   make wheel      dist/lilliput-*.whl
+#   make benchmark-quick  a first verdict on BFCL, in a quarter of an hour
 #   make setup    .venv with everything                make clean      remove what these targets made here
 #
 # PYTHON=python3.12       another interpreter
@@ -23,11 +24,14 @@ PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
 # What the tests of real models need; each takes a few seconds once it is in the cache.
 TEST_MODELS := lid-176 minilm-l6 minilm-l6-f32 smollm2-135m smollm2-135m-f32 qwen2.5-coder-0.5b
 
-.PHONY: demo test test-all lint format wheel setup clean
+.PHONY: demo benchmark-quick test test-all lint format wheel setup clean
 .DEFAULT_GOAL := setup
 
 demo: $(VENV)/.ready
 	@$(BIN)/lilliput demo
+
+benchmark-quick: $(VENV)/.ready
+	@$(BIN)/lilliput bench run bfcl-quick
 
 test: $(VENV)/.ready-dev
 	@$(BIN)/lilliput models pull $(TEST_MODELS)

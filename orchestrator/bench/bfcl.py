@@ -126,16 +126,22 @@ def _score_irrelevance(predicted: Call | None) -> Score:
 
 def _case(row: Json, category: str, ground_truth: Any) -> BfclCase:
     (turn,) = row["question"]
-    (message,) = turn
     return BfclCase.model_validate(
         {
             "id": row["id"],
             "category": category,
-            "text": message["content"],
+            "text": _text(turn),
             "functions": row["function"],
             "ground_truth": ground_truth,
         }
     )
+
+
+def _text(turn: list[dict[str, str]]) -> str:
+    """The user's message; where others stand beside it (some `live_` cases), all of them with who spoke."""
+    if len(turn) == 1:
+        return turn[0]["content"]
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in turn)
 
 
 def _rows(file: Path) -> list[Json]:

@@ -113,7 +113,7 @@ async def run_demo(
     workspace, settings, made_at = controller.workspace, controller.settings, now()
     benchmark = read_benchmark(workspace.roots, BENCHMARK)
     models = installed_keys(controller.store, needed_models(controller))
-    card = read_dataset_card(workspace.roots, benchmark.dataset)
+    card = read_dataset_card(workspace.roots, benchmark.dataset_name)
     dataset = open_dataset(card, settings, fetch or cached_fetch(settings.cache_dir))
     desk = await _serve_desk(controller, on_progress, clock)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as limited:

@@ -52,7 +52,7 @@ def points_workspace(root: Path) -> Workspace:
 async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcome) -> PointsReport:
     """Every case through every arm of the benchmark. Raises ModelUnavailable when a model is absent."""
     benchmark, made_at = read_benchmark(workspace.roots, BENCHMARK), utc_now()
-    card = read_dataset_card(workspace.roots, benchmark.dataset)
+    card = read_dataset_card(workspace.roots, benchmark.dataset_name)
     dataset = open_dataset(card, settings, cached_fetch(settings.cache_dir))
     code = code_of(workspace.roots, benchmark)
     cases, spare = drawn_cases(benchmark, code, dataset.files)

@@ -24,8 +24,17 @@ from orchestrator.bench.data import (
 from orchestrator.bench.environment import stamp
 from orchestrator.bench.ledger import Ledger, fingerprint, key_of
 from orchestrator.bench.origin import Origin, origin_of
-from orchestrator.bench.spec import Arm, Benchmark, code_of, drawn_cases, installed_keys, read_benchmark
+from orchestrator.bench.spec import (
+    Arm,
+    Benchmark,
+    code_of,
+    drawn_cases,
+    folder_of,
+    installed_keys,
+    read_benchmark,
+)
 from orchestrator.bench.summary import ArmSummary, summarise
+from orchestrator.bench.table import table_card
 from orchestrator.bench.verdict import Verdict, verdicts
 from orchestrator.controller import open_controller
 from orchestrator.errors import UnknownName
@@ -69,11 +78,21 @@ class Bench:
     ) -> None:
         self.settings = settings
         self.benchmark = _resolved(read_benchmark(workspace.roots, name), settings)
-        self.card: DatasetCard = read_dataset_card(workspace.roots, self.benchmark.dataset)
         self.code: Code = code_of(workspace.roots, self.benchmark)
-        self._dataset: Dataset = open_dataset(self.card, settings, fetch or cached_fetch(settings.cache_dir))
+        self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
         self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
         self.workspace = self._laid_over(workspace)
+
+    @property
+    def card(self) -> DatasetCard:
+        return self._dataset.card
+
+    def _open_data(self, workspace: Workspace, fetch: FetchFiles) -> Dataset:
+        benchmark, roots = self.benchmark, workspace.roots
+        if benchmark.table:
+            files = benchmark.table.files(folder_of(roots, benchmark.name))
+            return Dataset(card=table_card(benchmark.name, files), files=files)
+        return open_dataset(read_dataset_card(roots, benchmark.dataset_name), self.settings, fetch)
 
     def limit(self, n: int | None) -> None:
         """At most n cases of each family; those of a smaller n are among those of a larger one."""

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from orchestrator import planning
 from orchestrator.bench.cases import Case, Code, Files, load_code
+from orchestrator.bench.table import Table, TableCode
 from orchestrator.errors import ModelUnavailable, UnknownName
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
@@ -69,6 +70,7 @@ class Arm(Record):
 class Benchmark(Record):
     """The same cases through several arms. The first arm is compared with the second.
 
+    Cases come from a data-set card (`dataset`) or from one's own CSV file (`table`).
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
     means all; `${settings.reference_model}` stands for that setting, here and in routes. `score` names the
     benchmark whose `score.py` reads and scores the cases; absent: its own. `content` names
@@ -78,7 +80,8 @@ class Benchmark(Record):
     name: Name
     description: str
     notes: str = ""
-    dataset: Name
+    dataset: Name | None = None
+    table: Table | None = None
     score: Name | None = None
     content: tuple[Name, ...] = ()
     seed: int
@@ -86,6 +89,17 @@ class Benchmark(Record):
     models: tuple[str, ...] = ()
     families: tuple[Family, ...] = Field(min_length=1)
     arms: tuple[Arm, ...] = Field(min_length=1)
+
+    @property
+    def dataset_name(self) -> str:
+        """Of the data-set card; a table goes by the benchmark's own name."""
+        return self.dataset or self.name
+
+    @model_validator(mode="after")
+    def _one_of_dataset_and_table(self) -> Self:
+        if (self.dataset is None) == (self.table is None):
+            raise ValueError(f"benchmark {self.name!r} needs exactly one of `dataset` and `table`")
+        return self
 
 
 def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
@@ -99,6 +113,12 @@ def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
     if spec.name != name:
         raise yaml.error(f"`name: {spec.name}` must equal the name of its folder, {name!r}", ("name",))
     return spec
+
+
+def folder_of(roots: Sequence[Path], name: str) -> Path:
+    """Where a benchmark lies; a later root wins."""
+    found = [root / "benchmarks" / name for root in roots]
+    return [folder for folder in found if (folder / "benchmark.yaml").is_file()][-1]
 
 
 def all_benchmarks(roots: Sequence[Path]) -> list[Benchmark]:
@@ -126,6 +146,8 @@ def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> tuple[list[Ca
 
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
     """The benchmark's `score.py`, or that of the one it names. Raises UnknownName or ContentError."""
+    if benchmark.table:
+        return TableCode(benchmark.table, folder_of(roots, benchmark.name) / "benchmark.yaml")
     wanted = benchmark.score or benchmark.name
     found = {file.parent.name: file for root in roots for file in sorted(root.glob("benchmarks/*/score.py"))}
     if wanted not in found:

@@ -38,7 +38,7 @@ def list_benchmarks(as_json: JsonOption = False, workspace: WorkspaceOption = No
     rows = [
         (
             spec.name,
-            spec.dataset,
+            spec.dataset_name,
             ", ".join(f.category for f in spec.families),
             ", ".join(a.name for a in spec.arms),
         )
@@ -61,6 +61,7 @@ def run(
     from orchestrator.cli.console import print_json, to_people
 
     bench = _open(workspace, name, cases)
+    _bring_models(bench)
     with _shown() as on_case:
         ledger = anyio.run(bench.run, on_case, arm or [])
     record = _record(bench, ledger.outcomes)
@@ -90,6 +91,19 @@ def _open(workspace: Path | None, name: str, cases: int | None) -> Bench:
     bench = Bench(door.workspace, door.settings, name)
     bench.limit(cases)
     return bench
+
+
+def _bring_models(bench: Bench) -> None:
+    """Pull what the benchmark needs and is not here."""
+    from orchestrator.cli.door import Door
+    from orchestrator.cli.pulling import pull_all
+    from orchestrator.settings import LoadedSettings
+    from orchestrator.store import ModelStore
+
+    store = ModelStore(bench.settings.cache_dir, bench.workspace.cards, bench.workspace.card_folders)
+    absent = [name for name in bench.benchmark.models if store.state(name) != "installed"]
+    if absent:
+        pull_all(Door(bench.workspace, LoadedSettings(settings=bench.settings, origins={})), absent)
 
 
 def _models(bench: Bench) -> dict[str, str]:

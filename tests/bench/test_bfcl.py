@@ -14,7 +14,14 @@ from tests.bench.helpers import RIGHT, SCORER, make_bfcl_case
 
 LEFT_OUT = object()
 CALLING: list[Category] = ["simple_python", "multiple"]
-SIZES: dict[Category, int] = {"simple_python": 400, "multiple": 200, "irrelevance": 240}
+SIZES: dict[Category, int] = {
+    "simple_python": 400,
+    "multiple": 200,
+    "irrelevance": 240,
+    "live_simple": 258,
+    "live_multiple": 1053,
+    "live_irrelevance": 884,
+}
 
 
 def chosen(options: list[Any]) -> Any:
@@ -88,12 +95,22 @@ def test_irrelevance_wants_no_call(bfcl: Dataset, scorer: Scorer) -> None:
 def test_every_function_becomes_a_tool_that_its_own_right_call_fits(
     bfcl: Dataset, category: Category
 ) -> None:
-    for case in read_cases(bfcl.files, category):
+    cases = read_cases(bfcl.files, category)
+    assert len(cases) == SIZES[category]
+    for case in cases:
         tools = {tool["name"]: tool for tool in case.tools}
         assert list(tools) == [function["name"] for function in case.functions]
         for tool in tools.values():
             jsonschema.Draft202012Validator.check_schema(tool["parameters"])
             assert tool["parameters"]["type"] == "object"
+
+
+@pytest.mark.real
+def test_where_others_speak_too_everybody_is_named(bfcl: Dataset) -> None:
+    cases = read_cases(bfcl.files, "live_simple")
+    spoken = [case.text for case in cases if case.text.startswith("system: ")]
+    assert spoken
+    assert all("\n\nuser: " in text for text in spoken)
 
 
 @pytest.mark.real

@@ -49,7 +49,7 @@ def test_the_built_in_data_set_names_a_hash_for_every_file() -> None:
     card = read_dataset_card(ROOTS, "bfcl")
     assert card.licence == "Apache-2.0"
     assert all(part.startswith("pypi:bfcl-eval==2026.3.23/") for file in card.files for part in file.parts)
-    assert len({file.sha256 for file in card.files}) == len(card.files) == 10
+    assert len({file.sha256 for file in card.files}) == len(card.files) == 15
 
 
 def test_the_data_hash_follows_content_and_names_but_not_order() -> None:

@@ -1,0 +1,142 @@
+"""A benchmark out of one's own CSV file: a column of messages, a column of right labels, nothing to program.
+
+    table: {file: tickets.csv, text: message, label: team, train: older-tickets.csv}
+
+`file` (and `train`, which arms may learn from) lie beside the `benchmark.yaml`. Every arm is given
+`${case.text}` and `${case.labels}`; its answer is right when its `label` is the row's. An empty label means
+that none fits, and is answered by null.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orchestrator.bench.cases import Case, Code, Files, Scored
+from orchestrator.bench.data import DatasetCard
+from orchestrator.errors import ContentError
+from orchestrator.types import ModelFile, Record, RunResult
+
+
+class Table(Record):
+    """Where the rows are, and what their columns are called."""
+
+    file: str
+    text: str = "text"
+    label: str = "label"
+    train: str | None = None
+
+    def files(self, folder: Path) -> dict[str, Path]:
+        """The CSV files by name. Raises ContentError for one that is not there."""
+        found = {name: folder / name for name in (self.file, self.train) if name}
+        for file in found.values():
+            if not file.is_file():
+                raise ContentError("this file is not there", file=file, hint="It lies beside benchmark.yaml.")
+        return found
+
+
+class TableCode(Code):
+    """Reads and scores the rows of a table."""
+
+    def __init__(self, table: Table, file: Path) -> None:
+        self.file = file
+        self._table = table
+
+    def read_cases(self, files: Files, category: str) -> list[Case]:
+        """One case a row; ids follow the line, so that rows added at the end leave the others as they are."""
+        rows = list(_rows(files[self._table.file], self._table))
+        known = [*rows, *(_rows(files[self._table.train], self._table) if self._table.train else ())]
+        labels = sorted({row.label for row in known if row.label})
+        return [
+            Case(
+                id=f"{category}_{row.line}",
+                category=category,
+                inputs={"text": row.text, "labels": labels},
+                gold=row.label,
+            )
+            for row in rows
+        ]
+
+    def judge(self, files: Files, case: Case, result: RunResult) -> Scored:
+        if result.status != "completed":
+            return Scored(grade=0.0, kind="run_failed", error=result.error)
+        answer = result.answer
+        if not isinstance(answer, dict) or "label" not in answer:
+            said = f"the answer of a labelling arm has a `label`, got {str(answer)[:100]!r}"
+            return Scored(grade=0.0, kind="no_label", error=said)
+        right = answer["label"] == case.gold
+        return Scored(grade=float(right), kind=None if right else "other_label")
+
+    def materials(self, files: Files, folder: Path) -> None:
+        if self._table.train is None:
+            return
+        rows = _rows(files[self._table.train], self._table)
+        lines = [json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False) for row in rows]
+        (folder / "examples.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+
+    def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
+        return {}
+
+
+def table_card(name: str, files: Files) -> DatasetCard:
+    """A card for the user's own files, so that a record says by hash what was measured."""
+    return DatasetCard(
+        name=name,
+        description="the user's own table",
+        licence="not declared",
+        origin="the user's own files",
+        files=tuple(
+            ModelFile(
+                name=key,
+                parts=(f"file:{path.resolve()}",),
+                sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+                size_bytes=max(path.stat().st_size, 1),
+            )
+            for key, path in files.items()
+        ),
+    )
+
+
+class _Row(NamedTuple):
+    line: int
+    text: str
+    label: str | None
+
+
+def _rows(file: Path, table: Table) -> Iterator[_Row]:
+    """Raises ContentError with the line for a row without a text, or a column that is not there."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            _check_columns(file, table, reader.fieldnames or [])
+            found = [_row(file, table, reader.line_num, row) for row in reader]
+    except UnicodeDecodeError as error:
+        raise ContentError(f"not UTF-8 text: {error}", file=file) from None
+    except csv.Error as error:
+        raise ContentError(f"not CSV: {error}", file=file, line=reader.line_num + 1) from None
+    if not found:
+        raise ContentError("there is no row below the heading", file=file)
+    return iter(found)
+
+
+def _check_columns(file: Path, table: Table, columns: Sequence[str]) -> None:
+    for column in (table.text, table.label):
+        if column not in columns:
+            have = ", ".join(columns) or "none"
+            hint = "Name them in benchmark.yaml: table: {text: …, label: …}."
+            raise ContentError(
+                f"there is no column {column!r} (there are: {have})", file=file, line=1, hint=hint
+            )
+
+
+def _row(file: Path, table: Table, line: int, row: dict[str, Any]) -> _Row:
+    text, label = row.get(table.text), row.get(table.label)
+    if None in row or label is None:
+        raise ContentError("this row has not as many fields as the heading", file=file, line=line)
+    if not text or not text.strip():
+        raise ContentError(f"this row has no {table.text!r}", file=file, line=line)
+    return _Row(line, text, label.strip() or None)

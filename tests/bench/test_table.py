@@ -1,0 +1,100 @@
+"""One's own CSV file as a benchmark, written as the handbook says; malformed ones name file and line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.bench.running import Bench
+from orchestrator.errors import ContentError
+from orchestrator.settings import Settings
+from orchestrator.types import RunResult
+from orchestrator.workspace import Workspace, builtin_root
+from tests.core.world import write
+
+PAGE = builtin_root() / "docs" / "bench.md"
+TICKETS = 'message,team\nThe printer jams,it\n"Pay, please",finance\nHallo?,\n'
+OLDER = "message,team\nMy screen is black,it\nWhere is my pay slip?,hr\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    found = re.search(r"```yaml\n# file: (\S+)\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert found
+    assert len(found[2].strip().splitlines()) < 10, "under ten lines of YAML"
+    write(tmp_path, found[1], found[2])
+    write(tmp_path, "benchmarks/tickets/tickets.csv", TICKETS)
+    write(tmp_path, "benchmarks/tickets/older.csv", OLDER)
+    write(tmp_path, "configs/lilliput.yaml", "{}")
+    return tmp_path
+
+
+def open_bench(root: Path) -> Bench:
+    settings = Settings(cache_dir=root / "cache", state_dir=root / "state")
+    return Bench(Workspace((builtin_root(), root)), settings, "tickets")
+
+
+def test_the_page_makes_a_benchmark(root: Path) -> None:
+    bench = open_bench(root)
+    cases = {case.id: case for case in bench.cases}
+    assert {name: case.gold for name, case in cases.items()} == {
+        "tickets_2": "it",
+        "tickets_3": "finance",
+        "tickets_4": None,
+    }
+    assert cases["tickets_3"].inputs == {"text": "Pay, please", "labels": ["finance", "hr", "it"]}
+    assert bench.benchmark.arms[1].route == "fixed:qwen2.5-coder-1.5b"
+    assert bench.benchmark.arms[1].task(cases["tickets_2"]).input["labels"] == ["finance", "hr", "it"]
+    learned = (bench.workspace.roots[-1] / "examples.jsonl").read_text("utf-8")
+    assert learned.splitlines()[0] == '{"text": "My screen is black", "label": "it"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "grade"), [({"label": "it"}, 1.0), ({"label": "hr"}, 0.0), ("it", 0.0), (None, 0.0)]
+)
+def test_a_row_is_right_or_wrong(root: Path, answer: object, grade: float) -> None:
+    bench = open_bench(root)
+    case = next(case for case in bench.cases if case.gold == "it")
+    result = RunResult(run_id="r", status="completed", answer=answer)
+    assert bench.code.judge({}, case, result).grade == grade
+    failed = result.model_copy(update={"status": "failed", "answer": None})
+    assert bench.code.judge({}, case, failed).kind == "run_failed"
+
+
+def test_the_data_hash_follows_the_rows(root: Path) -> None:
+    before = open_bench(root).card.data_hash
+    write(root, "benchmarks/tickets/tickets.csv", TICKETS + "One more,it\n")
+    assert open_bench(root).card.data_hash != before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("message,group\na,b\n", "tickets.csv:1: there is no column 'team' (there are: message, group)"),
+        ("message,team\na,b\n,it\n", "tickets.csv:3: this row has no 'message'"),
+        ("message,team\na,b\nc\n", "tickets.csv:3: this row has not as many fields"),
+        ("message,team\na,b,c\n", "tickets.csv:2: this row has not as many fields"),
+        ('message,team\na,"b\n', "tickets.csv:2: not CSV"),
+        ("message,team\n", "tickets.csv: there is no row below the heading"),
+        ("", "there is no column 'message' (there are: none)"),
+    ],
+)
+def test_a_malformed_file_is_named_with_line_and_reason(root: Path, text: str, said: str) -> None:
+    write(root, "benchmarks/tickets/tickets.csv", text)
+    with pytest.raises(ContentError) as raised:
+        open_bench(root)
+    assert said in str(raised.value)
+
+
+def test_other_letters_than_utf8_are_named(root: Path) -> None:
+    (root / "benchmarks/tickets/tickets.csv").write_bytes("message,team\ncafé,it\n".encode("latin-1"))
+    with pytest.raises(ContentError, match=r"tickets\.csv: not UTF-8 text"):
+        open_bench(root)
+
+
+def test_a_file_that_is_not_there_is_named(root: Path) -> None:
+    (root / "benchmarks/tickets/older.csv").unlink()
+    with pytest.raises(ContentError, match=r"older\.csv: this file is not there"):
+        open_bench(root)
