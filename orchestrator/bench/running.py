@@ -58,10 +58,14 @@ class ArmFamily(Record):
 
 
 class BenchRecord(Origin):
-    """All that a run found. Holds case ids and outputs, no text of the data set."""
+    """All that a run found. Holds case ids and outputs, no text of the data set.
+
+    `remark`: what a reader of the figures must know and no meter tells, such as other work on the machine.
+    """
 
     schema_version: Literal[1] = 1
     kind: Literal["benchmark"] = "benchmark"
+    remark: str | None = None
     fingerprint: dict[str, str]
     scored: int
     unscored: int
@@ -139,7 +143,9 @@ class Bench:
     def fingerprint(self, models: Mapping[str, str]) -> dict[str, str]:
         return fingerprint(self.workspace, self.benchmark, self.card.data_hash, models, self.code.file)
 
-    def record(self, models: Mapping[str, str], outcomes: Sequence[Outcome]) -> BenchRecord:
+    def record(
+        self, models: Mapping[str, str], outcomes: Sequence[Outcome], remark: str | None = None
+    ) -> BenchRecord:
         """What the outcomes of the drawn cases amount to."""
         drawn = {case.id: case for case in self.cases}
         arms = {arm.name for arm in self.benchmark.arms}
@@ -149,6 +155,7 @@ class Bench:
             **dict(
                 origin_of(self.benchmark, self.card, dict(models), self.workspace, self.settings, utc_now())
             ),
+            remark=remark,
             fingerprint=self.fingerprint(models),
             scored=len(own),
             unscored=wanted - len(own),

@@ -68,7 +68,8 @@ class Arm(Record):
 
 
 class Benchmark(Record):
-    """The same cases through several arms. The first arm is compared with the second.
+    """The same cases through several arms. The first arm is compared with the strongest of kind
+    `reference`, or with the second where none is.
 
     Cases come from a data-set card (`dataset`) or from one's own CSV file (`table`).
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty

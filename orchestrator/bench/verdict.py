@@ -8,13 +8,15 @@ reference, but for a margin that was declared before the run.
     inconclusive   the interval holds -margin, or a trivial method does as well as the reference, so that
                    the cases tell nothing about models
 
+Where a benchmark has several reference arms (with and without examples, say), the strongest one counts.
+
 Several families are tested at once, so p-values are adjusted (Holm). The margin, the arms and n are in the
 benchmark's file; nothing here is chosen after seeing a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from orchestrator.bench.arms import Outcome
@@ -45,6 +47,7 @@ class _Tested(Record):
     """A family's paired difference, before the correction for several families."""
 
     family: Family
+    reference: str
     candidate_rate: float
     reference_rate: float
     floor: str | None
@@ -72,8 +75,8 @@ def verdicts_of(runs: Iterable[tuple[Benchmark, Sequence[Outcome]]]) -> list[Ver
 
 
 def _test(benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome]) -> _Tested | None:
-    candidate, reference = benchmark.arms[0].name, benchmark.arms[1].name
     grades = {arm.name: _grades(outcomes, family.category, arm.name) for arm in benchmark.arms}
+    candidate, reference = benchmark.arms[0].name, _strongest_reference(benchmark, grades)
     shared = sorted(grades[candidate].keys() & grades[reference].keys())
     if not shared:
         return None
@@ -86,6 +89,7 @@ def _test(benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome]) -> 
     best = max(floors, key=lambda name: sum(floors[name]), default=None)
     return _Tested(
         family=family,
+        reference=reference,
         candidate_rate=_mean(first),
         reference_rate=_mean(second),
         floor=best,
@@ -93,6 +97,16 @@ def _test(benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome]) -> 
         floor_ties=best is not None and _ties(floors[best], second, family.margin),
         difference=paired_difference(first, second, family.margin),
     )
+
+
+def _strongest_reference(benchmark: Benchmark, grades: Mapping[str, Mapping[str, float]]) -> str:
+    """Of several ways to ask the larger model the best one: a straw man would prove nothing.
+
+    Choosing it by the outcomes leans towards the larger model, never towards the small one.
+    """
+    names = [arm.name for arm in benchmark.arms if arm.kind == "reference"] or [benchmark.arms[1].name]
+    answered = [name for name in names if grades[name]]
+    return max(answered, key=lambda name: _mean([*grades[name].values()]), default=names[0])
 
 
 def _ties(floor: Sequence[float], reference: Sequence[float], margin: float) -> bool:
@@ -115,7 +129,7 @@ def _rule(benchmark: Benchmark, tested: _Tested, p_better: float, p_worse: float
     return Verdict(
         family=tested.family.category,
         candidate=benchmark.arms[0].name,
-        reference=benchmark.arms[1].name,
+        reference=tested.reference,
         candidate_rate=tested.candidate_rate,
         reference_rate=tested.reference_rate,
         floor=tested.floor,

@@ -52,6 +52,9 @@ def run(
     name: Name,
     cases: Cases = None,
     arm: Annotated[list[str] | None, typer.Option("--arm", help="Only this arm; may be repeated.")] = None,
+    remark: Annotated[
+        str | None, typer.Option("--remark", help="For the record: what no meter tells, e.g. other load.")
+    ] = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -64,7 +67,7 @@ def run(
     _bring_models(bench)
     with _shown() as on_case:
         ledger = anyio.run(bench.run, on_case, arm or [])
-    record = _record(bench, ledger.outcomes)
+    record = bench.record(_models(bench), ledger.outcomes, remark)
     file = _keep(bench, record)
     if as_json:
         return print_json(record)
@@ -80,7 +83,8 @@ def verdict(
     from orchestrator.cli.console import print_json
 
     bench = _open(workspace, name, cases)
-    record = _record(bench, bench.ledger(_models(bench)).outcomes)
+    models = _models(bench)
+    record = bench.record(models, bench.ledger(models).outcomes)
     return print_json(record) if as_json else _print(record)
 
 
@@ -112,10 +116,6 @@ def _models(bench: Bench) -> dict[str, str]:
 
     store = ModelStore(bench.settings.cache_dir, bench.workspace.cards, bench.workspace.card_folders)
     return installed_keys(store, bench.benchmark.models)
-
-
-def _record(bench: Bench, outcomes: list[Outcome]) -> BenchRecord:
-    return bench.record(_models(bench), outcomes)
 
 
 def _keep(bench: Bench, record: BenchRecord) -> Path:
@@ -155,6 +155,8 @@ def _print(record: BenchRecord) -> None:
     from orchestrator.cli.console import print_table, to_stdout
 
     console = to_stdout()
+    if record.remark:
+        console.print(record.remark, markup=False)
     if record.unscored:
         console.print(f"{record.unscored} of {record.scored + record.unscored} outcomes are still missing.")
     rows = [

@@ -88,6 +88,15 @@ def test_repeats_are_not_counted_as_cases() -> None:
     assert found.difference.n == 10
 
 
+def test_the_strongest_reference_counts() -> None:
+    base = benchmark()
+    few = Arm(name="reference-few", kind="reference", agent="a", route="fixed:large")
+    outcomes = [*grades("crew", 50, 100), *grades("reference", 30, 100), *grades("reference-few", 90, 100)]
+    (found,) = verdicts(base.model_copy(update={"arms": (*base.arms, few)}), outcomes)
+    assert (found.reference, found.ruling) == ("reference-few", "refuted")
+    assert verdicts(base, outcomes)[0].reference == "reference"
+
+
 def test_only_cases_that_both_answered_count() -> None:
     outcomes = [*grades("crew", 10, 10), *grades("reference", 5, 5)]
     (found,) = verdicts(benchmark(), outcomes)

@@ -71,3 +71,12 @@ def test_data_that_are_not_here_are_said_how_to_get(words: Path, lilliput: Lilli
     assert said.code == 2
     assert "Data set 'words' is missing" in said.err
     assert "LILLIPUT_DATA_DIR" in said.err
+
+
+@pytest.mark.usefixtures("words")
+def test_a_remark_goes_into_the_record(lilliput: Lilliput) -> None:
+    said = lilliput("bench", "run", "words", "--remark", "a build ran beside it", "--json")
+    assert said.json["remark"] == "a build ran beside it"
+    assert (
+        "a build ran beside it" in lilliput("bench", "run", "words", "--remark", "a build ran beside it").out
+    )
