@@ -97,7 +97,8 @@ def test_every_function_becomes_a_tool_that_its_own_right_call_fits(
 ) -> None:
     cases = read_cases(bfcl.files, category)
     assert len(cases) == SIZES[category]
-    for case in cases:
+    # The `live_` sets repeat their functions over many cases, and checking a schema takes its time.
+    for case in cases[:: 10 if category.startswith("live_") else 1]:
         tools = {tool["name"]: tool for tool in case.tools}
         assert list(tools) == [function["name"] for function in case.functions]
         for tool in tools.values():
