@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,6 +46,7 @@ def examine(door: Door) -> dict[str, Any]:
     from orchestrator import __version__
     from orchestrator.bench.environment import describe_environment
     from orchestrator.runtimes import has_cuda
+    from orchestrator.store.files import tree_bytes
 
     environment = describe_environment(door.workspace.roots[0], [*PARTS, *EXTRAS["torch"]])
     store, freed = door.store_and_freed()
@@ -60,7 +60,7 @@ def examine(door: Door) -> dict[str, Any]:
         "counts": _counts(door),
         "problems": [*map(_problem, content_problems(door)), *_state_problems(door)],
         "models": {name: store.state(name) for name in door.workspace.cards},
-        "cache_bytes": _size_of(door.settings.cache_dir),
+        "cache_bytes": tree_bytes(door.settings.cache_dir),
         "leftover_bytes_removed": freed,
     }
 
@@ -133,17 +133,6 @@ def _settings(door: Door) -> list[dict[str, Any]]:
 def _counts(door: Door) -> dict[str, int]:
     place = door.workspace
     return {"agent": len(place.agents), "workflow": len(place.workflows), "model": len(place.cards)}
-
-
-def _size_of(folder: Path) -> int:
-    """Bytes of the files below; a file that vanishes meanwhile counts as nothing."""
-    total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.lstat().st_size if file.is_file() else 0
-        except OSError:
-            continue
-    return total
 
 
 # --- for people -----------------------------------------------------------------------------------------

@@ -46,12 +46,13 @@ def tree_bytes(path: Path) -> int:
     """Bytes below a folder, or of one file. Files that vanish meanwhile count nothing."""
     if not path.is_dir():
         return _size(path)
-    return sum(_size(file) for file in path.rglob("*"))
+    # os.walk passes over a folder that another process deletes under it; Path.rglob raises.
+    return sum(_size(Path(parent, name)) for parent, _, names in os.walk(path) for name in names)
 
 
 def _size(path: Path) -> int:
     try:
-        return 0 if path.is_dir() and not path.is_symlink() else path.lstat().st_size
+        return path.lstat().st_size
     except OSError:
         return 0
 

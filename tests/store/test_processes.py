@@ -140,11 +140,9 @@ def is_running(process: int) -> bool:
 def test_two_processes_pulling_the_same_model_install_it_once(world: World) -> None:
     card = slow_card(world)
     processes = [start(world, card) for _ in range(2)]
-    events = []
-    for process in processes:
-        out, _ = process.communicate(timeout=120)
-        assert process.returncode == 0
-        events += [PullEvent.model_validate_json(line) for line in out.splitlines()]
+    outs = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    events = [PullEvent.model_validate_json(line) for out in outs for line in out.splitlines()]
     assert sum(event.stage == "install" for event in events) == 1
     assert sum(event.stage == "wait" for event in events) <= 1
     store = world.store(card)
@@ -157,7 +155,7 @@ def test_two_processes_pulling_models_that_share_a_download(world: World) -> Non
     processes = [start(world, card) for card in cards]
     for process in processes:
         process.communicate(timeout=120)
-        assert process.returncode == 0
+    assert [process.returncode for process in processes] == [0, 0]
     store = world.store(*cards)
     for card in cards:
         store.verify(card.name)
