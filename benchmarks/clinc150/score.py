@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.bench.cases import Case
+from orchestrator.kit.examples import Example, write_examples
 
 _OUT_OF_SCOPE = "oos"
 
@@ -43,8 +44,7 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 def materials(files: Mapping[str, Path], folder: Path) -> None:
     data = _data(files)
     rows = [*data["train"], *data["oos_train"]]
-    lines = [json.dumps({"text": text, "label": _name(label)}, ensure_ascii=False) for text, label in rows]
-    (folder / "examples.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    write_examples(folder, (Example(text, _name(label)) for text, label in rows))
 
 
 def _macro_f1(said: Sequence[tuple[str | None, str | None]]) -> float:

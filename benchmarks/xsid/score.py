@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.bench.cases import Case
+from orchestrator.kit.examples import Example, write_examples
 
 _FIELD = re.compile(r"^# (id|text|intent)\s*[=:]\s*(.*)$")
 _JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])|[/_]")
@@ -31,9 +31,8 @@ def score(files: Mapping[str, Path], case: Case, answer: Any) -> bool:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
-    rows = [{"text": row["text"], "label": _name(row["intent"])} for row in _rows(files["en.test.conll"])]
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    (folder / "examples.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    rows = _rows(files["en.test.conll"])
+    write_examples(folder, (Example(row["text"], _name(row["intent"])) for row in rows))
 
 
 def _name(intent: str) -> str:

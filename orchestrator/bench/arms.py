@@ -27,7 +27,7 @@ class Outcome(Record):
     """One case through one arm. `latency_s` is wall time without loading models, which is in `load_s`.
 
     `grade` is what the scorer gave, between 0 and 1; `kind` its class of error. The scorer's message is left
-    out, because it may quote the data set. `fresh` False: a reply came from a cache, so no time counts.
+    out, because it may quote the data set.
     """
 
     case_id: str
@@ -45,7 +45,6 @@ class Outcome(Record):
     usage: Usage = Usage()
     usage_by_model: Mapping[str, Usage] = {}
     idle_energy_j: float | None = None
-    fresh: bool = True
 
     @property
     def solved(self) -> bool:

@@ -58,14 +58,24 @@ class Dataset(Record):
     files: dict[str, Path]
 
 
-def read_dataset_card(roots: Sequence[Path], name: str) -> DatasetCard:
-    """The card of that name; a later root (a user's workspace) wins. Raises UnknownName or ContentError."""
-    found = {
-        file.parent.name: file for root in roots for file in sorted(root.glob("benchmarks/*/dataset.yaml"))
+def files_called(roots: Sequence[Path], file_name: str) -> dict[str, Path]:
+    """`benchmarks/*/<file_name>` by the name of its folder; a later root (a user's workspace) wins."""
+    return {
+        file.parent.name: file for root in roots for file in sorted(root.glob(f"benchmarks/*/{file_name}"))
     }
+
+
+def file_called(roots: Sequence[Path], file_name: str, what: str, name: str) -> Path:
+    """The one in the folder of that name. Raises UnknownName, which calls it a `what`."""
+    found = files_called(roots, file_name)
     if name not in found:
-        raise UnknownName("data set", name, found)
-    yaml = read_yaml(found[name])
+        raise UnknownName(what, name, found)
+    return found[name]
+
+
+def read_dataset_card(roots: Sequence[Path], name: str) -> DatasetCard:
+    """The card of that name. Raises UnknownName or ContentError."""
+    yaml = read_yaml(file_called(roots, "dataset.yaml", "data set", name))
     card = yaml.validate(DatasetCard)
     if card.name != name:
         raise yaml.error(f"`name: {card.name}` must equal the name of its folder, {name!r}", ("name",))

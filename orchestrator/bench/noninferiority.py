@@ -22,7 +22,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.bench.statistics import Interval, Pairs, count_pairs
+from orchestrator.bench.statistics import (
+    Interval,
+    Pairs,
+    cases_for,
+    cases_needed,
+    count_pairs,
+    smoothed_discordance,
+)
 from orchestrator.types import Record
 
 ALPHA = 0.05
@@ -93,12 +100,6 @@ def power_at(
     return _NORMAL.cdf((margin + difference) / spread - _NORMAL.inv_cdf(1 - alpha))
 
 
-def cases_for(power: float, discordance: float, margin: float, alpha: float = ALPHA) -> int:
-    """Pairs needed to show non-inferiority with that power if the arms are truly equal."""
-    reach = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(power)
-    return math.ceil(discordance * (reach / margin) ** 2)
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values (Holm 1979): calling all below alpha true keeps the chance of any error below it."""
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
@@ -111,8 +112,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _binary(pairs: Pairs, margin: float, alpha: float) -> Difference:
     statistic = score_statistic(pairs, -margin)
-    # Smoothed by half a case a cell, so that no discordance seen is not taken for none there is.
-    discordance = (pairs.discordant + 1) / (pairs.n + 2)
     return Difference(
         n=pairs.n,
         value=(pairs.only_first - pairs.only_second) / pairs.n,
@@ -120,8 +119,8 @@ def _binary(pairs: Pairs, margin: float, alpha: float) -> Difference:
         interval=score_interval(pairs, alpha),
         p_noninferior=1 - _NORMAL.cdf(statistic),
         p_inferior=_NORMAL.cdf(statistic),
-        power=power_at(pairs.n, discordance, margin, alpha=alpha),
-        n_for_80=cases_for(0.8, discordance, margin, alpha),
+        power=power_at(pairs.n, smoothed_discordance(pairs), margin, alpha=alpha),
+        n_for_80=cases_needed(pairs, margin, alpha=alpha),
     )
 
 

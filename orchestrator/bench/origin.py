@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from orchestrator.bench.data import DatasetCard
-from orchestrator.bench.environment import Environment, describe_environment
+from orchestrator.bench.environment import Environment, describe_environment, stamp
 from orchestrator.bench.spec import Benchmark
 from orchestrator.settings import Settings
 from orchestrator.types import Record
@@ -22,6 +24,14 @@ class Origin(Record):
     models: dict[str, str]
     machine: str
     environment: Environment
+
+
+def write_record(record: Origin, folder: Path) -> Path:
+    """As JSON, in a file named after when it was made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{stamp(record.made_at)}.json"
+    file.write_text(record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n", "utf-8")
+    return file
 
 
 def origin_of(

@@ -21,8 +21,7 @@ from typing import Any, Literal
 
 from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
 from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
-from orchestrator.bench.environment import stamp
-from orchestrator.bench.origin import Origin, origin_of
+from orchestrator.bench.origin import Origin, origin_of, write_record
 from orchestrator.bench.spec import code_of, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, summarise
 from orchestrator.controller import open_controller
@@ -68,13 +67,6 @@ async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcom
     )
 
 
-def write_points(report: PointsReport, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{stamp(report.made_at)}.json"
-    file.write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", "utf-8")
-    return file
-
-
 def main() -> None:
     """Measure with the user's settings; runs are recorded in a folder that is deleted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -83,7 +75,7 @@ def main() -> None:
         arguments: dict[str, Any] = {"state_dir": Path(folder)}
         settings = load_settings(points_workspace(root).settings_files, arguments=arguments).settings
         report = asyncio.run(measure(points_workspace(root), settings, _log_outcome))
-    file = write_points(report, root / "benchmarks" / BENCHMARK / "results")
+    file = write_record(report, root / "benchmarks" / BENCHMARK / "results")
     for arm in report.arms:
         _LOG.info("%-28s %2d / %d  p50 %.2f s", arm.arm, arm.solved, arm.n, arm.latency_p50_s or 0)
     _LOG.info("%s", file)

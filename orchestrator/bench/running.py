@@ -21,7 +21,6 @@ from orchestrator.bench.data import (
     open_dataset,
     read_dataset_card,
 )
-from orchestrator.bench.environment import stamp
 from orchestrator.bench.ledger import Ledger, fingerprint, key_of
 from orchestrator.bench.origin import Origin, origin_of
 from orchestrator.bench.spec import (
@@ -40,7 +39,8 @@ from orchestrator.controller import open_controller
 from orchestrator.errors import UnknownName
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings
-from orchestrator.store.files import publish, remove
+from orchestrator.store import ModelStore
+from orchestrator.store.files import publish, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged
 from orchestrator.types import Record
@@ -75,13 +75,22 @@ class BenchRecord(Origin):
 
 
 class Bench:
-    """One benchmark of a workspace, opened: its data are here, and its arms are resolved."""
+    """One benchmark of a workspace, opened: its data are here, and its arms are resolved.
+
+    `n`: at most so many cases of each family.
+    """
 
     def __init__(
-        self, workspace: Workspace, settings: Settings, name: str, *, fetch: FetchFiles | None = None
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        name: str,
+        n: int | None = None,
+        *,
+        fetch: FetchFiles | None = None,
     ) -> None:
         self.settings = settings
-        self.benchmark = _resolved(read_benchmark(workspace.roots, name), settings)
+        self.benchmark = _limited(_resolved(read_benchmark(workspace.roots, name), settings), n)
         self.code: Code = code_of(workspace.roots, self.benchmark)
         self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
         self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
@@ -98,23 +107,19 @@ class Bench:
             return Dataset(card=table_card(benchmark.name, files), files=files)
         return open_dataset(read_dataset_card(roots, benchmark.dataset_name), self.settings, fetch)
 
-    def limit(self, n: int | None) -> None:
-        """At most n cases of each family; those of a smaller n are among those of a larger one."""
-        if n is None:
-            return
-        families = tuple(
-            family.model_copy(update={"n": n if family.n is None else min(n, family.n)})
-            for family in self.benchmark.families
-        )
-        self.benchmark = self.benchmark.model_copy(update={"families": families})
-        self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
+    def store(self) -> ModelStore:
+        return ModelStore(self.settings.cache_dir, self.workspace.cards, self.workspace.card_folders)
+
+    def models(self) -> dict[str, str]:
+        """The key of each model. Raises ModelUnavailable that names every one that is not installed."""
+        return installed_keys(self.store(), self.benchmark.models)
 
     async def run(self, on_case: OnOutcome, only: Sequence[str] = ()) -> Ledger:
         """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable."""
         arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
         wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
         async with open_controller(self.workspace, self._own_settings()) as controller:
-            ledger = self.ledger(installed_keys(controller.store, self.benchmark.models))
+            ledger = self.ledger(self.models())
 
             def keep(done: int, total: int, outcome: Outcome) -> None:
                 ledger.add(outcome)
@@ -192,27 +197,21 @@ class Bench:
         return laid.limited_to(benchmark.models or tuple(laid.cards))
 
     def _materials(self) -> Path:
-        """Written anew each time: it takes a second, and cannot be stale."""
-        place = self.settings.cache_dir / "bench" / f"{self.benchmark.name}-{self.card.data_hash[:16]}"
-        with staged(self.settings.cache_dir) as stage, locked(place.with_suffix(".lock")):
-            made = stage.make("materials")
-            self.code.materials(self._dataset.files, made)
-            if place.exists():
-                remove(place)
-            publish(made, place)
+        """Written once for these data and this code: another process may be reading them."""
+        made_by = sha256_of(self.code.file)
+        name = f"{self.benchmark.name}-{self.card.data_hash[:16]}-{made_by[:16]}"
+        place = self.settings.cache_dir / "bench" / name
+        with locked(place.with_suffix(".lock")), staged(self.settings.cache_dir) as stage:
+            if not place.exists():
+                made = stage.make("materials")
+                self.code.materials(self._dataset.files, made)
+                publish(made, place)
         return place
 
     def _own_settings(self) -> Settings:
         """Runs of a benchmark are recorded apart from the user's own."""
         folder = self.settings.state_dir / "bench" / "runs" / self.benchmark.name
         return self.settings.model_copy(update={"state_dir": folder})
-
-
-def write_record(record: BenchRecord, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{stamp(record.made_at)}.json"
-    file.write_text(record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n", "utf-8")
-    return file
 
 
 def _resolved(benchmark: Benchmark, settings: Settings) -> Benchmark:
@@ -224,6 +223,17 @@ def _resolved(benchmark: Benchmark, settings: Settings) -> Benchmark:
     arms = tuple(arm.model_copy(update={"route": fill(arm.route)}) for arm in benchmark.arms)
     models = tuple(dict.fromkeys(map(fill, benchmark.models)))
     return benchmark.model_copy(update={"arms": arms, "models": models})
+
+
+def _limited(benchmark: Benchmark, n: int | None) -> Benchmark:
+    """At most n cases of each family; those of a smaller n are among those of a larger one."""
+    if n is None:
+        return benchmark
+    families = tuple(
+        family.model_copy(update={"n": n if family.n is None else min(n, family.n)})
+        for family in benchmark.families
+    )
+    return benchmark.model_copy(update={"families": families})
 
 
 def _chosen(arms: Sequence[Arm], only: Sequence[str]) -> list[Arm]:

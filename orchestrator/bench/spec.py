@@ -15,8 +15,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from orchestrator import planning
 from orchestrator.bench.cases import Case, Code, Files, load_code
+from orchestrator.bench.data import file_called, files_called
 from orchestrator.bench.table import Table, TableCode
-from orchestrator.errors import ModelUnavailable, UnknownName
+from orchestrator.errors import ModelUnavailable
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
 from orchestrator.yamlfile import read_yaml
@@ -105,11 +106,7 @@ class Benchmark(Record):
 
 def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
     """The benchmark of that name; a later root wins. Raises UnknownName or ContentError."""
-    pattern = "benchmarks/*/benchmark.yaml"
-    found = {file.parent.name: file for root in roots for file in sorted(root.glob(pattern))}
-    if name not in found:
-        raise UnknownName("benchmark", name, found)
-    yaml = read_yaml(found[name])
+    yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", name))
     spec = yaml.validate(Benchmark)
     if spec.name != name:
         raise yaml.error(f"`name: {spec.name}` must equal the name of its folder, {name!r}", ("name",))
@@ -117,15 +114,13 @@ def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
 
 
 def folder_of(roots: Sequence[Path], name: str) -> Path:
-    """Where a benchmark lies; a later root wins."""
-    found = [root / "benchmarks" / name for root in roots]
-    return [folder for folder in found if (folder / "benchmark.yaml").is_file()][-1]
+    """Where a benchmark lies. Raises UnknownName."""
+    return file_called(roots, "benchmark.yaml", "benchmark", name).parent
 
 
 def all_benchmarks(roots: Sequence[Path]) -> list[Benchmark]:
     """Every benchmark by name; a later root wins. Raises ContentError."""
-    names = {file.parent.name for root in roots for file in root.glob("benchmarks/*/benchmark.yaml")}
-    return [read_benchmark(roots, name) for name in sorted(names)]
+    return [read_benchmark(roots, name) for name in sorted(files_called(roots, "benchmark.yaml"))]
 
 
 def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
@@ -150,10 +145,7 @@ def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
     if benchmark.table:
         return TableCode(benchmark.table, folder_of(roots, benchmark.name) / "benchmark.yaml")
     wanted = benchmark.score or benchmark.name
-    found = {file.parent.name: file for root in roots for file in sorted(root.glob("benchmarks/*/score.py"))}
-    if wanted not in found:
-        raise UnknownName("score.py of benchmark", wanted, found)
-    return load_code(found[wanted])
+    return load_code(file_called(roots, "score.py", "score.py of benchmark", wanted))
 
 
 def installed_keys(store: ModelStore, models: Sequence[str]) -> dict[str, str]:

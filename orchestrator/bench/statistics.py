@@ -101,11 +101,17 @@ def paired_difference(pairs: Pairs, z: float = Z_95) -> Interval:
 
 
 def cases_needed(pairs: Pairs, margin: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Cases for a one-sided test that the first arm is at most `margin` worse, if the two are truly equal.
+    """Cases to show that the first arm is at most `margin` worse, from the discordance that was observed."""
+    return cases_for(power, smoothed_discordance(pairs), margin, alpha)
 
-    Uses the observed rate of discordance, smoothed by half a case in each cell so that it is never 0.
-    """
-    discordance = (pairs.discordant + 1) / (pairs.n + 2)
+
+def smoothed_discordance(pairs: Pairs) -> float:
+    """The share of cases that one arm alone solves; half a case more in each cell, so that it is never 0."""
+    return (pairs.discordant + 1) / (pairs.n + 2)
+
+
+def cases_for(power: float, discordance: float, margin: float, alpha: float = 0.05) -> int:
+    """Pairs needed to show non-inferiority with that power if the arms are truly equal."""
     normal = NormalDist()
     reach = normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)
     return math.ceil(discordance * (reach / margin) ** 2)

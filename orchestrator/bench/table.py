@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 from orchestrator.bench.cases import Case, Code, Files, Scored
 from orchestrator.bench.data import DatasetCard
 from orchestrator.errors import ContentError
+from orchestrator.kit.examples import Example, write_examples
 from orchestrator.types import ModelFile, Record, RunResult
 
 
@@ -75,8 +75,7 @@ class TableCode(Code):
         if self._table.train is None:
             return
         rows = _rows(files[self._table.train], self._table)
-        lines = [json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False) for row in rows]
-        (folder / "examples.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        write_examples(folder, (Example(row.text, row.label) for row in rows))
 
     def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         return {}

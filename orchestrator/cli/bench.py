@@ -67,7 +67,7 @@ def run(
     _bring_models(bench)
     with _shown() as on_case:
         ledger = anyio.run(bench.run, on_case, arm or [])
-    record = bench.record(_models(bench), ledger.outcomes, remark)
+    record = bench.record(bench.models(), ledger.outcomes, remark)
     file = _keep(bench, record)
     if as_json:
         return print_json(record)
@@ -83,7 +83,7 @@ def verdict(
     from orchestrator.cli.console import print_json
 
     bench = _open(workspace, name, cases)
-    models = _models(bench)
+    models = bench.models()
     record = bench.record(models, bench.ledger(models).outcomes)
     return print_json(record) if as_json else _print(record)
 
@@ -92,9 +92,7 @@ def _open(workspace: Path | None, name: str, cases: int | None) -> Bench:
     from orchestrator.bench.running import Bench
 
     door = open_door(workspace)
-    bench = Bench(door.workspace, door.settings, name)
-    bench.limit(cases)
-    return bench
+    return Bench(door.workspace, door.settings, name, cases)
 
 
 def _bring_models(bench: Bench) -> None:
@@ -102,24 +100,15 @@ def _bring_models(bench: Bench) -> None:
     from orchestrator.cli.door import Door
     from orchestrator.cli.pulling import pull_all
     from orchestrator.settings import LoadedSettings
-    from orchestrator.store import ModelStore
 
-    store = ModelStore(bench.settings.cache_dir, bench.workspace.cards, bench.workspace.card_folders)
+    store = bench.store()
     absent = [name for name in bench.benchmark.models if store.state(name) != "installed"]
     if absent:
         pull_all(Door(bench.workspace, LoadedSettings(settings=bench.settings, origins={})), absent)
 
 
-def _models(bench: Bench) -> dict[str, str]:
-    from orchestrator.bench.spec import installed_keys
-    from orchestrator.store import ModelStore
-
-    store = ModelStore(bench.settings.cache_dir, bench.workspace.cards, bench.workspace.card_folders)
-    return installed_keys(store, bench.benchmark.models)
-
-
 def _keep(bench: Bench, record: BenchRecord) -> Path:
-    from orchestrator.bench.running import write_record
+    from orchestrator.bench.origin import write_record
 
     return write_record(record, bench.settings.state_dir / "bench" / "records" / bench.benchmark.name)
 
@@ -152,7 +141,7 @@ def _shown() -> Iterator[OnOutcome]:
 
 
 def _print(record: BenchRecord) -> None:
-    from orchestrator.cli.console import print_table, to_stdout
+    from orchestrator.cli.console import print_table, seconds, to_stdout
 
     console = to_stdout()
     if record.remark:
@@ -165,7 +154,7 @@ def _print(record: BenchRecord) -> None:
             figure.summary.arm,
             str(figure.summary.n),
             f"{100 * figure.summary.mean_grade:.1f} %",
-            _seconds(figure.summary.latency_p50_s),
+            seconds(figure.summary.latency_p50_s),
             _joules(figure.summary.energy_j, figure.summary.n),
             ", ".join(f"{name} {value:.3f}" for name, value in figure.metrics.items()),
         )
@@ -183,12 +172,6 @@ def _sentence(found: Verdict) -> str:
         f"{found.family}: {found.ruling.upper()}. {found.candidate} {100 * found.candidate_rate:.1f} %, "
         f"{found.reference} {100 * found.reference_rate:.1f} %, n = {found.difference.n}; {found.reason}."
     )
-
-
-def _seconds(value: float | None) -> str:
-    from orchestrator.cli.console import seconds
-
-    return seconds(value)
 
 
 def _joules(total: float | None, n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,11 @@ def read_examples(folder: Path) -> tuple[Example, ...]:
             f"There is no {FILE} in {str(folder)!r}.", hint='A line is {"text": …, "label": …}.'
         )
     return _read(file, file.stat().st_mtime_ns)
+
+
+def write_examples(folder: Path, examples: Iterable[Example]) -> None:
+    lines = [json.dumps(example._asdict(), ensure_ascii=False) for example in examples]
+    (folder / FILE).write_text("\n".join(lines) + "\n", "utf-8")
 
 
 @lru_cache(maxsize=8)

@@ -41,19 +41,20 @@ def agent(name: str) -> Agent:
     return load_agent(workspace().agents[name])
 
 
+def fake_card(**options: Any) -> dict[str, Any]:
+    return {
+        "name": "fake",
+        "description": "A fake.",
+        "licence": "none",
+        "origin": "tests",
+        "runtime": "scripted",
+        "capabilities": CAPABILITIES,
+        "options": {"dimensions": 512, **options},
+    }
+
+
 def session(answers: Answers | None = None, **options: Any) -> ScriptedSession:
-    card = ModelCard.model_validate(
-        {
-            "name": "fake",
-            "description": "A fake.",
-            "licence": "none",
-            "origin": "tests",
-            "runtime": "scripted",
-            "capabilities": CAPABILITIES,
-            "options": {"dimensions": 512, **options},
-        }
-    )
-    return ScriptedSession(card, answers)
+    return ScriptedSession(ModelCard.model_validate(fake_card(**options)), answers)
 
 
 async def ask(name: str, inputs: dict[str, Any], model: Session | None = None) -> Asked:

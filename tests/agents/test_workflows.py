@@ -14,7 +14,7 @@ from orchestrator.controller import Controller, open_controller
 from orchestrator.settings import Settings
 from orchestrator.types import ApprovalAsked, Json, RunDone, RunResult, Step, StepDone, Task
 from orchestrator.workspace import Workspace
-from tests.agents.crew import CAPABILITIES, workspace
+from tests.agents.crew import fake_card, workspace
 
 PRINTER = "Dear helpdesk,\nThe printer has a paper jam. Call 06-12345678.\nKind regards,\nEmma Clarke"
 
@@ -22,17 +22,8 @@ PRINTER = "Dear helpdesk,\nThe printer has a paper jam. Call 06-12345678.\nKind 
 @asynccontextmanager
 async def crew(folder: Path, **options: Any) -> AsyncIterator[Controller]:
     """The built-in content with one scripted model; the real ones count as not installed."""
-    card = {
-        "name": "fake",
-        "description": "A fake.",
-        "licence": "none",
-        "origin": "tests",
-        "runtime": "scripted",
-        "capabilities": CAPABILITIES,
-        "options": {"dimensions": 512, **options},
-    }
     (folder / "models").mkdir()
-    (folder / "models" / "fake.yaml").write_text(json.dumps(card))
+    (folder / "models" / "fake.yaml").write_text(json.dumps(fake_card(**options)))
     settings = Settings(cache_dir=folder / "cache", state_dir=folder / "state")
     async with open_controller(Workspace((*workspace().roots, folder)), settings) as controller:
         yield controller

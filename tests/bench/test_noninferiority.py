@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from orchestrator.bench.noninferiority import (
-    cases_for,
     holm,
     paired_difference,
     power_at,
     score_interval,
     score_statistic,
 )
-from orchestrator.bench.statistics import Pairs
+from orchestrator.bench.statistics import Pairs, cases_for
 
 N, MARGIN, SIMULATIONS = 700, 0.05, 2000
 CELLS = st.integers(0, 60)

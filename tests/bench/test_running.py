@@ -17,7 +17,8 @@ import pytest
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.ledger import Ledger
-from orchestrator.bench.running import Bench, write_record
+from orchestrator.bench.origin import write_record
+from orchestrator.bench.running import Bench
 from orchestrator.errors import ContentError, UnknownName
 from orchestrator.settings import Settings
 from orchestrator.types import Json
@@ -76,14 +77,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def open_bench(root: Path) -> Bench:
+def open_bench(root: Path, n: int | None = None) -> Bench:
     settings = Settings(cache_dir=root / "cache", state_dir=root / "state", data_dir=root / "data")
-    return Bench(Workspace((root,)), settings, "words")
+    return Bench(Workspace((root,)), settings, "words", n)
 
 
 async def run(root: Path, n: int | None = None) -> tuple[Bench, Ledger, list[Outcome]]:
-    bench, heard = open_bench(root), []
-    bench.limit(n)
+    bench, heard = open_bench(root, n), []
     ledger = await bench.run(lambda done, total, outcome: heard.append(outcome))
     return bench, ledger, heard
 
