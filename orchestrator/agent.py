@@ -308,5 +308,6 @@ def _usage_of(reply: Generation) -> Usage:
         completion_tokens=reply.completion_tokens,
         cached_tokens=reply.cached_tokens,
         ttft_s=reply.ttft_s,
+        decode_s=None if reply.ttft_s is None else reply.duration_s - reply.ttft_s,
         duration_s=reply.duration_s,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
@@ -147,14 +148,21 @@ class Asker:
 
     async def _call(self, run: Run, place: _Place, feedback: tuple[str, str] | None) -> _Reply:
         """Whatever goes wrong in here is the model's or the agent's error, and is returned, not raised."""
+        asked_s = time.perf_counter()
         try:
             async with self._pool.use(place.model) if place.model else nullcontext() as lease:
-                return await self._answer(run, place, feedback, lease)
+                queue_s = time.perf_counter() - asked_s - lease.load_s if lease else None
+                return await self._answer(run, place, feedback, lease, queue_s)
         except LilliputError as error:
             return _Reply(None, error, Usage())
 
     async def _answer(
-        self, run: Run, place: _Place, feedback: tuple[str, str] | None, lease: Lease | None
+        self,
+        run: Run,
+        place: _Place,
+        feedback: tuple[str, str] | None,
+        lease: Lease | None,
+        queue_s: float | None,
     ) -> _Reply:
         spec, model = place.agent.spec, place.model
         answer: Answer | None = None
@@ -179,9 +187,10 @@ class Asker:
                 error, stopped = ModelError("stopped before it had answered"), True
             except Exception as bug:
                 error = ModelError(f"agent {spec.name!r} failed: {type(bug).__name__}: {bug}")
-        times = {"duration_s": span.wall_s, "load_s": lease.load_s if lease else None}
+        load_s = lease.load_s if lease else None
+        times = {"duration_s": span.wall_s, "load_s": load_s, "queue_s": queue_s}
         remote = self._workspace.card(model).remote if model else None
-        usage = priced(call.usage.model_copy(update=times), span.cpu_s, self._machine, remote)
+        usage = priced(call.usage.model_copy(update=times), span.drawn, self._machine, remote)
         return _Reply(answer, error, usage, stopped)
 
     def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:

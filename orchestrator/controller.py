@@ -23,10 +23,18 @@ from orchestrator.asking import Asker
 from orchestrator.budget import Spending
 from orchestrator.errors import InvalidInput, LilliputError, PlanError
 from orchestrator.journal import Journal
-from orchestrator.meter import Meter, priced
+from orchestrator.meter import Drawn, Meter, open_counters, priced
 from orchestrator.meter.energy import idle_energy_j
 from orchestrator.records import Records, utc_now
-from orchestrator.run import Approver, Outcome, Run, ending, final_answer, usage_by_model
+from orchestrator.run import (
+    Approver,
+    Outcome,
+    Run,
+    ending,
+    final_answer,
+    least_confidence,
+    usage_by_model,
+)
 from orchestrator.runtimes.pool import ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -67,7 +75,7 @@ class Controller:
         self.pool = pool
         self.records = records
         self.toolbox = toolbox
-        self.meter = Meter()
+        self.meter = Meter(counters=open_counters())
         self._machine = workspace.machine(settings.machine)
         self._asker = Asker(workspace, settings, store, pool, self.meter, self._machine)
         self._tools = ToolUser(toolbox, self.meter, self._machine, settings.state_dir, workspace.roots)
@@ -99,17 +107,16 @@ class Controller:
     # --- from task to answer ---------------------------------------------------------------------------
 
     async def _work(self, run: Run) -> None:
-        self.meter.settle()
-        overhead_before_s = self.meter.overhead_cpu_s
         status: Status = "failed"
         answer, error = None, None
         try:
-            async with asyncio.timeout(run.spending.seconds_left):
-                plan = await self._plan(run)
-                await run.journal.emit(Planned(run_id=run.journal.run_id, plan=plan))
-                outcomes = await self._execute(run, plan)
-            status, error = ending(plan, outcomes, run.journal.steps)
-            answer = final_answer(plan, run.scope)
+            with self.meter.run() as own:
+                async with asyncio.timeout(run.spending.seconds_left):
+                    plan = await self._plan(run)
+                    await run.journal.emit(Planned(run_id=run.journal.run_id, plan=plan))
+                    outcomes = await self._execute(run, plan)
+                status, error = ending(plan, outcomes, run.journal.steps)
+                answer = final_answer(plan, run.scope)
         except TimeoutError:
             error = f"The budget of {run.task.budget.time_s} seconds is used up."
         except LilliputError as problem:
@@ -121,25 +128,23 @@ class Controller:
             error = f"Lilliput itself failed: {type(bug).__name__}: {bug}"
             raise
         finally:
-            self.meter.settle()
-            overhead_cpu_s = self.meter.overhead_cpu_s - overhead_before_s
-            await self._finish(run, status, answer, error, overhead_cpu_s)
+            await self._finish(run, status, answer, error, own.drawn)
 
-    async def _finish(
-        self, run: Run, status: Status, answer: Any, error: str | None, overhead_cpu_s: float
-    ) -> None:
+    async def _finish(self, run: Run, status: Status, answer: Any, error: str | None, own: Drawn) -> None:
+        """`own`: what planning, routing, checking and recording used, beside the calls."""
         elapsed_s = run.spending.elapsed_s
         by_model = usage_by_model(run.journal.steps)
-        by_model["overhead"] = priced(Usage(), overhead_cpu_s, self._machine)
+        by_model["overhead"] = priced(Usage(), own, self._machine)
         total = sum(by_model.values(), Usage()).model_copy(update={"duration_s": elapsed_s, "ttft_s": None})
         result = RunResult(
             run_id=run.journal.run_id,
             status=status,
             answer=answer,
             error=error,
+            confidence=least_confidence(run.journal.steps),
             usage=total,
             usage_by_model=by_model,
-            idle_energy_j=idle_energy_j(elapsed_s, self._machine),
+            idle_energy_j=idle_energy_j(elapsed_s, own, self._machine),
         )
         try:
             await run.journal.emit(RunDone(run_id=run.journal.run_id, result=result))

@@ -62,3 +62,9 @@ def usage_by_model(steps: list[Step]) -> dict[str, Usage]:
         name = step.model or "code"
         by_model[name] = by_model.get(name, Usage()) + step.usage
     return by_model
+
+
+def least_confidence(steps: list[Step]) -> float | None:
+    """A run is as sure as its least sure accepted step; None when no step could tell."""
+    known = [step.confidence for step in steps if step.status == "completed" and step.confidence is not None]
+    return min(known, default=None)

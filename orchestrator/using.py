@@ -43,7 +43,7 @@ class ToolUser:
                 # Bracketed without the wait for an approval, which costs nothing but time.
                 with self._meter.span() as span:
                     status, output, error = await self._call(run, subtask, tool, inputs)
-                usage = priced(Usage(duration_s=span.wall_s), span.cpu_s, self._machine)
+                usage = priced(Usage(duration_s=span.wall_s), span.drawn, self._machine)
         except ToolError as problem:
             status, error = "failed", str(problem)
         run.spending.add(usage)

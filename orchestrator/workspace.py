@@ -10,10 +10,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import jsonschema
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 
 from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.types import AgentSpec, ModelCard, Record, WorkflowSpec
@@ -23,18 +23,48 @@ MARKER = Path("configs/lilliput.yaml")
 T = TypeVar("T")
 
 
+FIGURES = (
+    "cpu_watts_per_core",
+    "idle_watts",
+    "usd_per_kwh",
+    "purchase_usd",
+    "lifetime_years",
+    "grams_co2e_per_kwh",
+)
+
+
 class Machine(Record):
-    """What a machine costs to run. Every figure is declared, with where it was taken from."""
+    """What a machine costs to run. Every figure is declared, with where it was taken from.
+
+    `cpu_watts_per_core` is the extra draw of one busy core, `idle_watts` that of the whole machine at rest.
+    `source`: one text for all figures, or one for each of them by name.
+    """
 
     name: str
     description: str = ""
-    cpu_watts_per_core: float
-    idle_watts: float
-    usd_per_kwh: float | None = None
-    purchase_usd: float | None = None
-    lifetime_years: float | None = None
-    grams_co2e_per_kwh: float | None = None
-    source: str
+    cpu_watts_per_core: float = Field(gt=0)
+    idle_watts: float = Field(ge=0)
+    usd_per_kwh: float | None = Field(default=None, ge=0)
+    purchase_usd: float | None = Field(default=None, ge=0)
+    lifetime_years: float | None = Field(default=None, gt=0)
+    grams_co2e_per_kwh: float | None = Field(default=None, ge=0)
+    source: str | dict[str, str]
+
+    @model_validator(mode="after")
+    def _a_source_for_every_figure(self) -> Self:
+        if isinstance(self.source, dict):
+            given = {name for name in FIGURES if getattr(self, name) is not None}
+            if missing := sorted(given - self.source.keys()):
+                raise ValueError(f"`source` says nothing about {', '.join(missing)}")
+            if unknown := sorted(self.source.keys() - set(FIGURES)):
+                raise ValueError(f"`source` names no figure: {', '.join(unknown)}")
+        return self
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where each figure that is given was taken from."""
+        given = [name for name in FIGURES if getattr(self, name) is not None]
+        return {name: self.source if isinstance(self.source, str) else self.source[name] for name in given}
 
 
 class Entry(Record):

@@ -1,27 +1,40 @@
-"""Joules and money of a call, modelled from CPU seconds and what the user declared about the machine.
+"""Joules and money of a call, from what it drew and what the user declared about the machine.
 
-No counter is read here yet, so every joule is labelled `modelled`. Where the machine file does not declare
-a price, the cost stays unknown.
+A joule is `measured` when a counter covers the CPU; else CPU seconds times declared watts, and `modelled`, also
+where a GPU's counter is added to it. Where the machine file does not declare a price, the cost stays unknown.
 """
 
 from __future__ import annotations
 
-from orchestrator.types import RemoteEndpoint, Usage
+from orchestrator.meter.books import Drawn
+from orchestrator.types import RemoteEndpoint, Source, Usage
 from orchestrator.workspace import Machine
 
 JOULES_PER_KWH = 3.6e6
 
 
-def priced(usage: Usage, cpu_s: float, machine: Machine, remote: RemoteEndpoint | None = None) -> Usage:
-    """`usage` with CPU seconds, modelled joules and cost. A remote call costs what its card's prices say."""
-    energy_j = cpu_s * machine.cpu_watts_per_core
-    cost_usd = remote_cost(usage, remote) if remote else local_cost(energy_j, machine)
+def priced(usage: Usage, drawn: Drawn, machine: Machine, remote: RemoteEndpoint | None = None) -> Usage:
+    """`usage` with CPU seconds, joules and cost. A remote call costs what its card's prices say."""
+    energy_j, source = energy_of(drawn, machine)
+    cost_usd = remote_cost(usage, remote) if remote else energy_cost(energy_j, machine)
     return usage.model_copy(
-        update={"cpu_s": cpu_s, "energy_j": energy_j, "energy_source": "modelled", "cost_usd": cost_usd}
+        update={
+            "cpu_s": drawn.cpu_s,
+            "energy_j": energy_j,
+            "energy_source": source,
+            "cost_usd": cost_usd,
+        }
     )
 
 
-def local_cost(energy_j: float, machine: Machine) -> float | None:
+def energy_of(drawn: Drawn, machine: Machine) -> tuple[float, Source]:
+    """Joules, and whether a meter or a model says so."""
+    if drawn.counted_j is not None and drawn.covers_cpu:
+        return drawn.counted_j, "measured"
+    return drawn.cpu_s * machine.cpu_watts_per_core + (drawn.counted_j or 0.0), "modelled"
+
+
+def energy_cost(energy_j: float, machine: Machine) -> float | None:
     """Electricity only; the price of the hardware is a matter of utilisation and belongs to the report."""
     if machine.usd_per_kwh is None:
         return None
@@ -38,6 +51,6 @@ def remote_cost(usage: Usage, remote: RemoteEndpoint) -> float | None:
     return sum(costs) if len(costs) == len(paid) else None
 
 
-def idle_energy_j(duration_s: float, machine: Machine) -> float:
-    """What the machine draws for being on while a run lasts."""
-    return duration_s * machine.idle_watts
+def idle_energy_j(duration_s: float, drawn: Drawn, machine: Machine) -> float | None:
+    """What the machine draws for being on while a run lasts; None where a counter has its share in it."""
+    return None if drawn.covers_cpu else duration_s * machine.idle_watts

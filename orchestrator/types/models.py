@@ -154,7 +154,11 @@ class Generation(Record):
 
 
 class Usage(Record):
-    """What a call, a step or a run used. Adding keeps None only where both sides do not know."""
+    """What a call, a step or a run used. Adding keeps None only where both sides do not know.
+
+    `queue_s`: waiting for the model while others had it. `ttft_s` and `decode_s`: to the first token, and
+    from there to the last. `energy_j` is without what the machine draws when idle.
+    """
 
     calls: int = 0
     prompt_tokens: int | None = None
@@ -162,6 +166,8 @@ class Usage(Record):
     cached_tokens: int | None = None
     duration_s: float | None = None
     ttft_s: float | None = None
+    decode_s: float | None = None
+    queue_s: float | None = None
     load_s: float | None = None
     cpu_s: float | None = None
     energy_j: float | None = None
@@ -185,6 +191,8 @@ _ADDITIVE = (
     "completion_tokens",
     "cached_tokens",
     "duration_s",
+    "decode_s",
+    "queue_s",
     "load_s",
     "cpu_s",
     "energy_j",

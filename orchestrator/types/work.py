@@ -176,12 +176,17 @@ class Step(Record):
 
 
 class RunResult(Record):
-    """The end of a run: its answer and its totals."""
+    """The end of a run: its answer and its totals.
+
+    `confidence` is that of the least sure step that was accepted. `idle_energy_j`: as if the run had had the
+    machine to itself.
+    """
 
     run_id: str
     status: Status
     answer: Any = None
     error: str | None = None
+    confidence: float | None = None
     usage: Usage = Usage()
     usage_by_model: Mapping[str, Usage] = {}
     idle_energy_j: float | None = None
