@@ -6,15 +6,13 @@ then disturbs every arm alike. Nothing is cached between arms beyond what the pr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from orchestrator.bench.cases import Case, Code, Files
+from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.types import Record, RunResult, Status, Task, Usage
-
-Clock = Callable[[], float]
 
 
 class Runner(Protocol):
@@ -27,7 +25,9 @@ class Outcome(Record):
     """One case through one arm. `latency_s` is wall time without loading models, which is in `load_s`.
 
     `grade` is what the scorer gave, between 0 and 1; `kind` its class of error. The scorer's message is left
-    out, because it may quote the data set.
+    out, because it may quote the data set. `usage` is what the controller charged. `metered_energy_j` is what
+    the whole process drew meanwhile, `around_energy_j` of it to begin and end the record of the run;
+    `peak_memory_bytes` is its largest resident set, with the models of all arms.
     """
 
     case_id: str
@@ -40,11 +40,15 @@ class Outcome(Record):
     kind: str | None = None
     error: str | None = None
     output: Any = None
+    confidence: float | None = None
     latency_s: float
     load_s: float
     usage: Usage = Usage()
     usage_by_model: Mapping[str, Usage] = {}
     idle_energy_j: float | None = None
+    metered_energy_j: float | None = None
+    around_energy_j: float | None = None
+    peak_memory_bytes: int | None = None
 
     @property
     def solved(self) -> bool:
@@ -75,30 +79,31 @@ async def run_interleaved(
     *,
     repeats: int = 1,
     done: Collection[Key] = (),
-    clock: Clock = time.perf_counter,
+    gauge: Gauge | None = None,
 ) -> list[Outcome]:
     """Every case through every arm, but for what is `done` already.
 
     `on_outcome` hears (done, total, outcome) after each; both figures count what was done before.
     """
     outcomes: list[Outcome] = []
+    gauge = gauge or Gauge()
     total = len(cases) * len(arms) * repeats
     for turn, (repeat, case) in enumerate((r, c) for r in range(repeats) for c in cases):
         for arm in arms if turn % 2 == 0 else reversed(arms):
             if (case.id, arm.name, repeat) in done:
                 continue
-            outcomes.append(await _run_one(runner, arm, case, repeat, code, files, clock))
+            outcomes.append(await run_one(runner, arm, case, repeat, code, files, gauge))
             on_outcome(len(done) + len(outcomes), total, outcomes[-1])
     return outcomes
 
 
-async def _run_one(
-    runner: Runner, arm: Arm, case: Case, repeat: int, code: Code, files: Files, clock: Clock
+async def run_one(
+    runner: Runner, arm: Arm, case: Case, repeat: int, code: Code, files: Files, gauge: Gauge
 ) -> Outcome:
-    started_s = clock()
-    result = await runner.run_to_end(arm.task(case))
-    wall_s = clock() - started_s
-    load_s = result.usage.load_s or 0.0
+    """One case through one arm, timed and scored."""
+    with gauge.case() as reading:
+        result = await runner.run_to_end(arm.task(case))
+    seen, load_s = reading.seen, result.usage.load_s or 0.0
     scored = code.judge(files, case, result)
     return Outcome(
         case_id=case.id,
@@ -111,9 +116,13 @@ async def _run_one(
         kind=scored.kind,
         error=result.error,
         output=result.answer,
-        latency_s=max(0.0, wall_s - load_s),
+        confidence=result.confidence,
+        latency_s=max(0.0, seen.wall_s - load_s),
         load_s=load_s,
         usage=result.usage,
         usage_by_model=result.usage_by_model,
         idle_energy_j=result.idle_energy_j,
+        metered_energy_j=seen.energy_j,
+        around_energy_j=seen.around_j,
+        peak_memory_bytes=seen.peak_memory_bytes,
     )

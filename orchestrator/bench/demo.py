@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.bench.arms import Clock, Outcome, Runner, run_interleaved, warm_up
+from orchestrator.bench.arms import Outcome, Runner, run_interleaved, warm_up
 from orchestrator.bench.data import Dataset, FetchFiles, cached_fetch, open_dataset, read_dataset_card
 from orchestrator.bench.environment import stamp
+from orchestrator.bench.gauge import Clock, Gauge
 from orchestrator.bench.origin import Origin, origin_of
 from orchestrator.bench.report import full_report, picture
 from orchestrator.bench.spec import Benchmark, code_of, drawn_cases, installed_keys, read_benchmark
@@ -157,7 +158,9 @@ async def _run_cases(
     cases, spare = drawn_cases(benchmark, code, dataset.files)
     on_progress(WarmingUp(arms=tuple(arm.name for arm in benchmark.arms)))
     load_s = await warm_up(runner, benchmark.arms, spare)
-    outcomes = await run_interleaved(runner, benchmark.arms, cases, code, dataset.files, told, clock=clock)
+    outcomes = await run_interleaved(
+        runner, benchmark.arms, cases, code, dataset.files, told, gauge=Gauge(clock)
+    )
     return load_s, outcomes
 
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from orchestrator.bench.arms import Key, Outcome
-from orchestrator.bench.spec import Benchmark
+from orchestrator.bench.spec import Arm, Benchmark
 from orchestrator.store.locks import locked
 from orchestrator.workspace import Workspace
 
 _FILE = "outcomes.jsonl"
+_MEMORY = "memory.json"
 # What does not change an outcome: words for people, how many cases, the margin they are held to.
 _WORDS = {"description", "notes", "repeats"}
 
@@ -54,6 +55,19 @@ class Ledger:
             os.fsync(stream.fileno())
         self._outcomes[outcome.key] = outcome
 
+    @property
+    def memory_bytes(self) -> dict[str, int]:
+        """The most that each model was seen to take."""
+        file = self.folder / _MEMORY
+        return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+    def note_memory(self, taken: Mapping[str, int]) -> None:
+        known = self.memory_bytes
+        most = {name: max(known.get(name, 0), taken.get(name, 0)) for name in sorted({*known, *taken})}
+        temporary = self.folder / f"{_MEMORY}.new"
+        temporary.write_text(json.dumps(most), "utf-8")
+        temporary.replace(self.folder / _MEMORY)
+
     def alone(self) -> Any:
         """A context in which no other process adds to it."""
         return locked(self.folder / "lock")
@@ -80,30 +94,33 @@ def fingerprint(
     spec = benchmark.model_dump(mode="json", exclude=_WORDS | {"families"})
     for arm in spec["arms"]:
         arm.pop("description")
-    agents = {name: workspace.agents[name].folder for name in _agents(workspace, benchmark)}
     used = {
         "benchmark": _hash_json(spec),
         "data": data_hash,
         "score": _hash_file(score_file),
         **{f"model {name}": key for name, key in models.items()},
-        **{f"agent {name}": _hash_folder(folder) for name, folder in agents.items()},
     }
     for arm in benchmark.arms:
-        if arm.workflow:
-            used[f"workflow {arm.workflow}"] = _hash_file(workspace.workflows[arm.workflow].file)
+        used |= _prompts(workspace, arm)
     return dict(sorted(used.items()))
+
+
+def prompt_hashes(workspace: Workspace, benchmark: Benchmark) -> dict[str, str]:
+    """By arm: one hash over its workflow and its agents' folders, which hold all that models are told."""
+    return {arm.name: _hash_json(_prompts(workspace, arm)) for arm in benchmark.arms}
 
 
 def key_of(parts: Mapping[str, str]) -> str:
     return _hash_json(dict(parts))[:16]
 
 
-def _agents(workspace: Workspace, benchmark: Benchmark) -> Sequence[str]:
-    names = {arm.agent for arm in benchmark.arms if arm.agent}
-    for arm in benchmark.arms:
-        if arm.workflow:
-            names |= {step.agent for step in workspace.workflow(arm.workflow).steps if step.agent}
-    return sorted(names)
+def _prompts(workspace: Workspace, arm: Arm) -> dict[str, str]:
+    agents, used = {arm.agent}, {}
+    if arm.workflow:
+        agents |= {step.agent for step in workspace.workflow(arm.workflow).steps}
+        used[f"workflow {arm.workflow}"] = _hash_file(workspace.workflows[arm.workflow].file)
+    folders = {name: workspace.agents[name].folder for name in agents if name}
+    return used | {f"agent {name}": _hash_folder(folder) for name, folder in sorted(folders.items())}
 
 
 def _hash_folder(folder: Path) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
-from orchestrator.bench.cases import Case, Code
+from orchestrator.bench.cases import Code
 from orchestrator.bench.data import (
     Dataset,
     DatasetCard,
@@ -21,8 +20,10 @@ from orchestrator.bench.data import (
     open_dataset,
     read_dataset_card,
 )
-from orchestrator.bench.ledger import Ledger, fingerprint, key_of
-from orchestrator.bench.origin import Origin, origin_of
+from orchestrator.bench.gauge import Gauge
+from orchestrator.bench.ledger import Ledger, fingerprint, key_of, prompt_hashes
+from orchestrator.bench.origin import origin_of
+from orchestrator.bench.record import BenchRecord, Findings
 from orchestrator.bench.spec import (
     Arm,
     Benchmark,
@@ -32,9 +33,7 @@ from orchestrator.bench.spec import (
     installed_keys,
     read_benchmark,
 )
-from orchestrator.bench.summary import ArmSummary, summarise
 from orchestrator.bench.table import table_card
-from orchestrator.bench.verdict import Verdict, verdicts
 from orchestrator.controller import open_controller
 from orchestrator.errors import UnknownName
 from orchestrator.records import utc_now
@@ -43,35 +42,9 @@ from orchestrator.store import ModelStore
 from orchestrator.store.files import publish, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged
-from orchestrator.types import Record
 from orchestrator.workspace import Workspace
 
 _SETTING = re.compile(r"\$\{settings\.(reference_model|controller_model)\}")
-
-
-class ArmFamily(Record):
-    """One arm on one family: what it cost, and figures that no single case has."""
-
-    family: str
-    summary: ArmSummary
-    metrics: dict[str, float] = {}
-
-
-class BenchRecord(Origin):
-    """All that a run found. Holds case ids and outputs, no text of the data set.
-
-    `remark`: what a reader of the figures must know and no meter tells, such as other work on the machine.
-    """
-
-    schema_version: Literal[1] = 1
-    kind: Literal["benchmark"] = "benchmark"
-    remark: str | None = None
-    fingerprint: dict[str, str]
-    scored: int
-    unscored: int
-    figures: tuple[ArmFamily, ...]
-    verdicts: tuple[Verdict, ...]
-    outcomes: tuple[Outcome, ...]
 
 
 class Bench:
@@ -118,6 +91,7 @@ class Bench:
         """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable."""
         arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
         wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
+        machine = self.workspace.machine(self.settings.machine)
         async with open_controller(self.workspace, self._own_settings()) as controller:
             ledger = self.ledger(self.models())
 
@@ -138,7 +112,9 @@ class Bench:
                     keep,
                     repeats=len(repeats),
                     done=done,
+                    gauge=Gauge(meter=controller.meter, machine=machine),
                 )
+                ledger.note_memory({row.name: row.bytes for row in controller.pool.resident()})
         return ledger
 
     def ledger(self, models: Mapping[str, str]) -> Ledger:
@@ -149,42 +125,24 @@ class Bench:
         return fingerprint(self.workspace, self.benchmark, self.card.data_hash, models, self.code.file)
 
     def record(
-        self, models: Mapping[str, str], outcomes: Sequence[Outcome], remark: str | None = None
+        self,
+        models: Mapping[str, str],
+        ledger: Ledger,
+        remark: str | None = None,
     ) -> BenchRecord:
         """What the outcomes of the drawn cases amount to."""
-        drawn = {case.id: case for case in self.cases}
-        arms = {arm.name for arm in self.benchmark.arms}
-        own = [found for found in outcomes if found.case_id in drawn and found.arm in arms]
-        wanted = len(drawn) * len(arms) * self.benchmark.repeats
+        machine = self.workspace.machine(self.settings.machine)
+        cases = {case.id: case for case in self.cases}
+        found = Findings(self.benchmark, cases, self.code, machine, self.workspace.cards, ledger.outcomes)
+        origin = origin_of(self.benchmark, self.card, dict(models), self.workspace, self.settings, utc_now())
         return BenchRecord(
-            **dict(
-                origin_of(self.benchmark, self.card, dict(models), self.workspace, self.settings, utc_now())
-            ),
+            **dict(origin),
+            **found.fields(),
             remark=remark,
             fingerprint=self.fingerprint(models),
-            scored=len(own),
-            unscored=wanted - len(own),
-            figures=tuple(self._figures(own, drawn)),
-            verdicts=tuple(verdicts(self.benchmark, own)),
-            outcomes=tuple(own),
+            prompts=prompt_hashes(self.workspace, self.benchmark),
+            model_memory_bytes=ledger.memory_bytes,
         )
-
-    def _figures(self, outcomes: Sequence[Outcome], drawn: Mapping[str, Case]) -> list[ArmFamily]:
-        found = []
-        for family in self.benchmark.families:
-            for arm in self.benchmark.arms:
-                own = [o for o in outcomes if o.category == family.category and o.arm == arm.name]
-                if not own:
-                    continue
-                pairs = [(drawn[o.case_id], o.output if o.status == "completed" else None) for o in own]
-                found.append(
-                    ArmFamily(
-                        family=family.category,
-                        summary=summarise(arm.name, own),
-                        metrics=self.code.metrics(pairs),
-                    )
-                )
-        return found
 
     def _laid_over(self, workspace: Workspace) -> Workspace:
         """The workspace under the benchmark's own agents, workflows and materials, with its models only."""

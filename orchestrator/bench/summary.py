@@ -33,6 +33,8 @@ class FamilyCount(Record):
 class ArmSummary(Record):
     """What one arm did over all cases. Latency is without loading, which is in `load_s`.
 
+    `ttft_p50_s`: time to first token of the first generation of a case; `tpot_s`: time per output token after
+    the first, over all. `peak_memory_bytes` is the whole process's, with the models of every arm loaded.
     `failed_but_solved`: runs that broke down where making no call is right. The leaderboard's checker counts
     them, but nobody decided anything in them.
     """
@@ -47,8 +49,14 @@ class ArmSummary(Record):
     failed_but_solved: int = 0
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
+    ttft_p50_s: float | None = None
+    tpot_s: float | None = None
+    queue_s: float | None = None
     load_s: float
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
     prompt_tokens: int | None = None
+    cached_tokens: int | None = None
     completion_tokens: int | None = None
     calls_by_model: dict[str, int]
     energy_j: float | None = None
@@ -98,11 +106,17 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         failed_but_solved=sum(outcome.status != "completed" and outcome.solved for outcome in own),
         latency_p50_s=percentile(latencies, 0.5),
         latency_p95_s=percentile(latencies, 0.95),
+        ttft_p50_s=percentile(_first_tokens(own), 0.5),
+        tpot_s=_time_per_token(own),
+        queue_s=usage.queue_s,
         load_s=sum(outcome.load_s for outcome in own),
+        cpu_s=usage.cpu_s,
+        peak_memory_bytes=max((o.peak_memory_bytes for o in own if o.peak_memory_bytes), default=None),
         prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
         calls_by_model=_calls(own),
-        energy_j=usage.energy_j,
+        energy_j=_energy(usage, own),
         energy_source=usage.energy_source,
         idle_energy_j=_sum_known([outcome.idle_energy_j for outcome in own]),
     )
@@ -210,6 +224,25 @@ def _calls(outcomes: Sequence[Outcome]) -> dict[str, int]:
         calls.update({model: usage.calls for model, usage in outcome.usage_by_model.items()})
     # Code and overhead are in the usage too, but call no model.
     return {model: count for model, count in sorted(calls.items()) if count}
+
+
+def _energy(usage: Usage, outcomes: Sequence[Outcome]) -> float | None:
+    """What the runs were charged, and what it took to begin and end their records."""
+    if usage.energy_j is None:
+        return None
+    return usage.energy_j + sum(outcome.around_energy_j or 0.0 for outcome in outcomes)
+
+
+def _first_tokens(outcomes: Sequence[Outcome]) -> list[float]:
+    times = ([u.ttft_s for u in o.usage_by_model.values() if u.ttft_s is not None] for o in outcomes)
+    return [found[0] for found in times if found]
+
+
+def _time_per_token(outcomes: Sequence[Outcome]) -> float | None:
+    """Seconds from first to last token over the tokens after the first, of everything that was generated."""
+    used = [u for o in outcomes for u in o.usage_by_model.values() if u.completion_tokens and u.decode_s]
+    tokens = sum((u.completion_tokens or 0) - u.calls for u in used)
+    return sum(u.decode_s or 0.0 for u in used) / tokens if tokens > 0 else None
 
 
 def _sum_known(values: Sequence[float | None]) -> float | None:

@@ -14,7 +14,8 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
     from orchestrator.bench.arms import OnOutcome, Outcome
-    from orchestrator.bench.running import Bench, BenchRecord
+    from orchestrator.bench.record import BenchRecord
+    from orchestrator.bench.running import Bench
     from orchestrator.bench.verdict import Verdict
 
 app = typer.Typer(
@@ -67,7 +68,7 @@ def run(
     _bring_models(bench)
     with _shown() as on_case:
         ledger = anyio.run(bench.run, on_case, arm or [])
-    record = bench.record(bench.models(), ledger.outcomes, remark)
+    record = bench.record(bench.models(), ledger, remark)
     file = _keep(bench, record)
     if as_json:
         return print_json(record)
@@ -84,7 +85,7 @@ def verdict(
 
     bench = _open(workspace, name, cases)
     models = bench.models()
-    record = bench.record(models, bench.ledger(models).outcomes)
+    record = bench.record(models, bench.ledger(models))
     return print_json(record) if as_json else _print(record)
 
 

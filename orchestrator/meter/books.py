@@ -27,6 +27,13 @@ class Drawn(NamedTuple):
     counted_j: float | None = None
     covers_cpu: bool = False
 
+    def since(self, before: Drawn) -> Drawn:
+        """What was used between two readings."""
+        counted_j = None
+        if self.counted_j is not None and before.counted_j is not None:
+            counted_j = self.counted_j - before.counted_j
+        return Drawn(self.cpu_s - before.cpu_s, counted_j, self.covers_cpu)
+
 
 class Span:
     """One bracketed call or run: what it drew and its wall seconds; final once the bracket has closed."""
@@ -78,11 +85,7 @@ class Meter:
 
     def total(self) -> Drawn:
         """All that this process has used since the meter was made, as the clock and the counters say."""
-        now = self._read()
-        counted_j = None
-        if now.counted_j is not None and self._first.counted_j is not None:
-            counted_j = now.counted_j - self._first.counted_j
-        return Drawn(now.cpu_s - self._first.cpu_s, counted_j, now.covers_cpu)
+        return self._read().since(self._first)
 
     def nobody(self) -> Drawn:
         """What was used while neither a call nor a run was open."""
@@ -110,11 +113,7 @@ class Meter:
 
     def _settle(self) -> None:
         now, last = self._read(), self._last
-        self._last = now
-        counted_j = None
-        if now.counted_j is not None and last.counted_j is not None:
-            counted_j = now.counted_j - last.counted_j
-        used = Drawn(now.cpu_s - last.cpu_s, counted_j, now.covers_cpu)
+        self._last, used = now, now.since(last)
         payers = self._calls or self._runs or [self._nobody]
         for span in payers:
             span.charge(used, len(payers))

@@ -19,7 +19,7 @@ Reader = Callable[[], float]
 
 
 class Counters:
-    """Joules that all readable counters have counted since this was made. `covers_cpu`: RAPL is one of them."""
+    """Joules that all readable counters have counted since this was made. `covers_cpu`: with RAPL."""
 
     def __init__(self, readers: Sequence[Reader], *, covers_cpu: bool) -> None:
         self._readers = readers

@@ -1,6 +1,6 @@
 """Joules and money of a call, from what it drew and what the user declared about the machine.
 
-A joule is `measured` when a counter covers the CPU; else CPU seconds times declared watts, and `modelled`, also
+A joule is `measured` when a counter covers the CPU; else CPU seconds times declared watts, `modelled`, also
 where a GPU's counter is added to it. Where the machine file does not declare a price, the cost stays unknown.
 """
 

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.bench.arms import Outcome, run_interleaved
 from orchestrator.bench.cases import Case
+from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.errors import ModelUnavailable
 from orchestrator.types import RunResult, Task
@@ -26,7 +27,7 @@ async def run(
         CODE,
         {},
         lambda done, total, outcome: heard.append((done, total, outcome.arm)),
-        **({"clock": ticking(*readings_s)} if readings_s else {}),  # type: ignore[arg-type]
+        gauge=Gauge(ticking(*readings_s)) if readings_s else None,
     )
     return outcomes, heard
 

@@ -91,7 +91,7 @@ async def run(root: Path, n: int | None = None) -> tuple[Bench, Ledger, list[Out
 async def test_every_case_goes_through_every_arm_and_is_ruled_on(root: Path) -> None:
     bench, ledger, heard = await run(root)
     assert len(heard) == len(ledger.outcomes) == 16
-    record = bench.record({}, ledger.outcomes)
+    record = bench.record({}, ledger)
     rates = {figure.summary.arm: figure.summary.mean_grade for figure in record.figures}
     assert rates["reference"] == 0.0
     assert rates["crew"] == sum(o.solved for o in heard if o.arm == "crew") / 8
@@ -102,7 +102,7 @@ async def test_every_case_goes_through_every_arm_and_is_ruled_on(root: Path) -> 
 
 async def test_a_record_names_its_origin_and_holds_no_text_of_the_data(root: Path) -> None:
     bench, ledger, _ = await run(root, 3)
-    text = write_record(bench.record({}, ledger.outcomes), root / "records").read_text("utf-8")
+    text = write_record(bench.record({}, ledger), root / "records").read_text("utf-8")
     assert "say " not in text
     for part in ("data_hash", "fingerprint", "agent echo", "seed", "machine", "schema_version"):
         assert part in text

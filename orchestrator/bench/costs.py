@@ -1,0 +1,94 @@
+"""What an arm costs in money and carbon, all its failures, retries and escalations included.
+
+    local     electricity (calls and idle draw) + hardware for as long as it was occupied
+    hardware  purchase price / (lifetime x utilisation): a machine that works half the time costs twice as
+              much for each second of work
+    remote    tokens times the prices on the card, or those that the user types
+
+Figures per success divide the total over all cases by the number of cases that were solved entirely.
+Everything here is declared or follows from what was declared; what was not declared stays unknown.
+"""
+
+from __future__ import annotations
+
+from orchestrator.bench.summary import ArmSummary
+from orchestrator.meter.energy import JOULES_PER_KWH, energy_cost
+from orchestrator.types import Record
+from orchestrator.workspace import Machine
+
+UTILISATIONS = (0.2, 0.5, 1.0)
+_SECONDS_PER_YEAR = 365.25 * 24 * 3600
+
+
+class PerSuccess(Record):
+    """For each case that was solved entirely; None when none was, or where a figure is not known."""
+
+    seconds: float | None = None
+    joules: float | None = None
+    usd: float | None = None
+
+
+class Costs(Record):
+    """Of one arm over all its cases. `hardware_usd` by utilisation, as text (`0.5`)."""
+
+    energy_j: float | None
+    electricity_usd: float | None
+    hardware_usd: dict[str, float] = {}
+    remote_usd: float | None = None
+    co2e_grams: float | None = None
+    per_success: PerSuccess
+
+    def total_usd(self, utilisation: float) -> float | None:
+        """Local arms: electricity and hardware; remote arms: what was paid for tokens."""
+        if self.remote_usd is not None:
+            return self.remote_usd
+        hardware = self.hardware_usd.get(str(utilisation))
+        return None if self.electricity_usd is None or hardware is None else self.electricity_usd + hardware
+
+
+def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote_usd: float | None = None) -> Costs:
+    """`seconds`: how long the arm kept the machine, loading models apart."""
+    energy_j = None if summary.energy_j is None else summary.energy_j + (summary.idle_energy_j or 0.0)
+    rate = machine.grams_co2e_per_kwh
+    costs = Costs(
+        energy_j=energy_j,
+        electricity_usd=None if energy_j is None else energy_cost(energy_j, machine),
+        hardware_usd={str(share): usd * seconds for share, usd in hardware_usd_per_s(machine).items()},
+        remote_usd=remote_usd,
+        co2e_grams=None if energy_j is None or rate is None else energy_j / JOULES_PER_KWH * rate,
+        per_success=PerSuccess(),
+    )
+    return costs.model_copy(update={"per_success": _per_success(costs, seconds, summary.solved)})
+
+
+def hardware_usd_per_s(machine: Machine) -> dict[float, float]:
+    """By utilisation; empty where price or lifetime is not declared."""
+    if machine.purchase_usd is None or machine.lifetime_years is None:
+        return {}
+    seconds = machine.lifetime_years * _SECONDS_PER_YEAR
+    return {share: machine.purchase_usd / (seconds * share) for share in UTILISATIONS}
+
+
+def break_even_successes(
+    machine: Machine, local: Costs, solved: int, remote_usd_per_success: float
+) -> float | None:
+    """Successes after which buying the machine has paid off against a remote price.
+
+    purchase / (remote price - own electricity), each for one success; None where that is not known or the
+    electricity alone costs more than the remote call, so that it never pays.
+    """
+    if machine.purchase_usd is None or local.electricity_usd is None or not solved:
+        return None
+    saved = remote_usd_per_success - local.electricity_usd / solved
+    return machine.purchase_usd / saved if saved > 0 else None
+
+
+def _per_success(costs: Costs, seconds: float, solved: int) -> PerSuccess:
+    if not solved:
+        return PerSuccess()
+    usd = costs.total_usd(0.5)
+    return PerSuccess(
+        seconds=seconds / solved,
+        joules=None if costs.energy_j is None else costs.energy_j / solved,
+        usd=None if usd is None else usd / solved,
+    )

@@ -1,0 +1,126 @@
+"""What a run amounts to: figures, costs, books, rulings, and everything that they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from orchestrator.bench.accounts import Books, books_of
+from orchestrator.bench.arms import Outcome
+from orchestrator.bench.cases import Case, Code
+from orchestrator.bench.costs import Costs, costs_of
+from orchestrator.bench.origin import Origin
+from orchestrator.bench.routers import RouterTable, router_table
+from orchestrator.bench.spec import Benchmark
+from orchestrator.bench.summary import ArmSummary, summarise
+from orchestrator.bench.verdict import Verdict, verdicts
+from orchestrator.types import ModelCard, Record
+from orchestrator.workspace import Machine
+
+
+class ArmFamily(Record):
+    """One arm on one family: what it did and cost, and figures that no single case has."""
+
+    family: str
+    summary: ArmSummary
+    costs: Costs
+    metrics: dict[str, float] = {}
+
+
+class BenchRecord(Origin):
+    """All that a run found. Holds case ids and outputs, no text of the data set.
+
+    `remark`: what a reader of the figures must know and no meter tells, such as other work on the machine.
+    `prompts`: the hash of everything that an arm says to its models. `model_memory_bytes`: of each model that
+    was loaded.
+    """
+
+    schema_version: Literal[2] = 2
+    kind: Literal["benchmark"] = "benchmark"
+    remark: str | None = None
+    fingerprint: dict[str, str]
+    prompts: dict[str, str]
+    declared: Machine
+    model_memory_bytes: dict[str, int] = {}
+    scored: int
+    unscored: int
+    books: Books | None = None
+    figures: tuple[ArmFamily, ...]
+    routers: tuple[RouterTable, ...] = ()
+    verdicts: tuple[Verdict, ...]
+    outcomes: tuple[Outcome, ...]
+
+    def figure(self, family: str, arm: str) -> ArmFamily | None:
+        found = (f for f in self.figures if f.family == family and f.summary.arm == arm)
+        return next(found, None)
+
+
+class Findings:
+    """Everything in a record that follows from the outcomes of the drawn cases."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        cases: Mapping[str, Case],
+        code: Code,
+        machine: Machine,
+        cards: Mapping[str, ModelCard],
+        outcomes: Sequence[Outcome],
+    ) -> None:
+        arms = {arm.name for arm in benchmark.arms}
+        self.outcomes = [found for found in outcomes if found.case_id in cases and found.arm in arms]
+        self._benchmark = benchmark
+        self._cases = cases
+        self._code = code
+        self._machine = machine
+        self._cards = cards
+
+    def fields(self) -> dict[str, Any]:
+        """As a BenchRecord names them."""
+        wanted = len(self._cases) * len(self._benchmark.arms) * self._benchmark.repeats
+        books, ruled = books_of(self.outcomes), verdicts(self._benchmark, self.outcomes)
+        return {
+            "declared": self._machine,
+            "scored": len(self.outcomes),
+            "unscored": wanted - len(self.outcomes),
+            "books": books,
+            "figures": tuple(self._figures(trusted=books is None or books.closed)),
+            "routers": tuple(filter(None, map(self._router, ruled))),
+            "verdicts": tuple(ruled),
+            "outcomes": tuple(self.outcomes),
+        }
+
+    def _figures(self, *, trusted: bool) -> list[ArmFamily]:
+        found = []
+        for family in self._benchmark.families:
+            for arm in self._benchmark.arms:
+                own = [o for o in self.outcomes if o.category == family.category and o.arm == arm.name]
+                if own:
+                    found.append(self._figure(family.category, arm.name, own, trusted=trusted))
+        return found
+
+    def _figure(self, family: str, arm: str, own: Sequence[Outcome], *, trusted: bool) -> ArmFamily:
+        summary = summarise(arm, own)
+        if not trusted:
+            summary = summary.model_copy(update={"energy_j": None, "energy_source": None})
+        pairs = [(self._cases[o.case_id], o.output if o.status == "completed" else None) for o in own]
+        seconds = sum(outcome.latency_s for outcome in own)
+        return ArmFamily(
+            family=family,
+            summary=summary,
+            costs=costs_of(summary, seconds, self._machine, self._remote_usd(summary, own)),
+            metrics=self._code.metrics(pairs),
+        )
+
+    def _remote_usd(self, summary: ArmSummary, own: Sequence[Outcome]) -> float | None:
+        """What was paid for tokens and the electricity around them; None for an arm of the house."""
+        if not any(self._is_remote(model) for model in summary.calls_by_model):
+            return None
+        paid = [outcome.usage.cost_usd for outcome in own]
+        return sum(usd for usd in paid if usd is not None) if None not in paid else None
+
+    def _is_remote(self, model: str) -> bool:
+        return model in self._cards and self._cards[model].runtime == "remote"
+
+    def _router(self, verdict: Verdict) -> RouterTable | None:
+        return router_table(verdict.family, verdict.candidate, verdict.reference, self.outcomes)

@@ -1,0 +1,97 @@
+"""How good could, and how bad would, a router between the small arm and the reference be?
+
+Computed from outcomes that are there already; nothing is run. A router sends some share of the cases to the
+reference (the *strong* arm) and the rest to the first arm (the *weak* one). For quality q:
+
+    PGR   = (q(router) - q(weak)) / (q(strong) - q(weak))      performance gap recovered
+    APGR  = the mean PGR over all shares from 0 to 1
+    CPT(x) = the least share of strong calls at which PGR reaches x
+
+as defined by Ong et al., "RouteLLM: Learning to Route LLMs with Preference Data" (arXiv 2406.18665), section
+4. Only meaningful where the strong arm is better.
+
+- `random`: PGR grows in a straight line, APGR 0.5.
+- `oracle`: sends exactly the cases that only the strong arm gets more of, the largest gain first.
+- `confidence`: sends those first that the weak arm was least sure of; its own figure, no extra call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.bench.arms import Outcome
+from orchestrator.types import Record
+
+
+class Router(Record):
+    """One row. `cpt`: share of strong calls for 50 and 80 % of the gap; None where it is never reached."""
+
+    name: str
+    apgr: float
+    cpt_50: float | None
+    cpt_80: float | None
+
+
+class RouterTable(Record):
+    """Between which two arms, and how far apart they are."""
+
+    family: str
+    weak: str
+    strong: str
+    weak_rate: float
+    strong_rate: float
+    rows: tuple[Router, ...]
+
+
+def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome]) -> RouterTable | None:
+    """None where the strong arm is not better, or the two share no case."""
+    of = {arm: _by_case(family, arm, outcomes) for arm in (weak, strong)}
+    shared = sorted(of[weak].keys() & of[strong].keys())
+    if not shared:
+        return None
+    low = np.array([of[weak][case].grade for case in shared])
+    high = np.array([of[strong][case].grade for case in shared])
+    if high.mean() <= low.mean():
+        return None
+    gain = high - low
+    half = np.linspace(0.0, 1.0, len(shared) + 1)
+    rows = [_router("random", half), _router("oracle", _recovered(gain, np.argsort(-gain, kind="stable")))]
+    sure = [of[weak][case].confidence for case in shared]
+    known = [value for value in sure if value is not None]
+    if len(known) == len(shared):
+        rows.append(_router("confidence", _recovered(gain, np.argsort(known, kind="stable"))))
+    return RouterTable(
+        family=family,
+        weak=weak,
+        strong=strong,
+        weak_rate=float(low.mean()),
+        strong_rate=float(high.mean()),
+        rows=tuple(rows),
+    )
+
+
+def _by_case(family: str, arm: str, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
+    return {o.case_id: o for o in outcomes if o.category == family and o.arm == arm and o.repeat == 0}
+
+
+def _recovered(gain: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
+    """PGR after 0, 1, ... n cases went to the strong arm in that order."""
+    recovered: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(gain[order])]) / gain.sum()
+    return recovered
+
+
+def _router(name: str, recovered: NDArray[np.float64]) -> Router:
+    return Router(
+        name=name,
+        apgr=float(np.trapezoid(recovered, dx=1 / (len(recovered) - 1))),
+        cpt_50=_least_share(recovered, 0.5),
+        cpt_80=_least_share(recovered, 0.8),
+    )
+
+
+def _least_share(recovered: NDArray[np.float64], wanted: float) -> float | None:
+    reached = np.flatnonzero(recovered >= wanted - 1e-12)
+    return float(reached[0] / (len(recovered) - 1)) if len(reached) else None
