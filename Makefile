@@ -30,7 +30,7 @@ TEST_MODELS := lid-176 minilm-l6 minilm-l6-f32 smollm2-135m smollm2-135m-f32 qwe
 demo: $(VENV)/.ready
 	@$(BIN)/lilliput demo
 
-benchmark-quick: $(VENV)/.ready
+benchmark-quick: $(VENV)/.ready-report
 	@$(BIN)/lilliput bench run bfcl-quick
 
 test: $(VENV)/.ready-dev
@@ -65,12 +65,17 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PIP) -c constraints.txt -e .
 	@touch $@
 
+# And what draws a report's plots.
+$(VENV)/.ready-report: $(VENV)/.ready
+	@$(PIP) -c constraints.txt -e '.[report]'
+	@touch $@
+
 # torch comes first and alone: what follows finds it present and has no reason to bring the CUDA packages.
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing $(TORCH) …"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@echo "Installing the tools for development …"
-	@$(PIP) -c constraints.txt -e '.[torch,dev]'
+	@$(PIP) -c constraints.txt -e '.[torch,report,dev]'
 	@touch $@
 
 # Models, records and settings of the user lie elsewhere and stay: `lilliput models rm`, `lilliput doctor`.

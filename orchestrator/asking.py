@@ -209,6 +209,7 @@ class Asker:
             installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
             memory_budget_bytes=self._settings.memory_budget_bytes,
             spendable_usd=run.spending.usd_left,
+            proven=routing.proven(spec.name, {name: self._workspace.evidence(name) for name in cards}),
         )
         return routing.route(policy, need, cards.values(), here)
 

@@ -16,7 +16,7 @@ import jsonschema
 from pydantic import ConfigDict, Field, model_validator
 
 from orchestrator.errors import ContentError, UnknownName, UserError
-from orchestrator.types import AgentSpec, ModelCard, Record, WorkflowSpec
+from orchestrator.types import AgentSpec, Evidence, EvidenceFile, ModelCard, Record, WorkflowSpec
 from orchestrator.yamlfile import YamlFile, parse_yaml, read_yaml
 
 MARKER = Path("configs/lilliput.yaml")
@@ -91,6 +91,7 @@ class Workspace:
         self._agents = self._read("agents/*/agent.md", _agent)
         self._workflows = self._read("configs/workflows/*.yaml", _workflow)
         self._machines = self._read("configs/machines/*.yaml", _machine)
+        self._evidence = self._read("models/evidence/*.yaml", _evidence)
 
     def _read(self, pattern: str, read: Callable[[Path], Entry]) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
@@ -143,6 +144,11 @@ class Workspace:
     def machine(self, name: str) -> Machine:
         machine: Machine = _pick("machine", name, self._machines).spec
         return machine
+
+    def evidence(self, model: str) -> tuple[Evidence, ...]:
+        """What was found out about a model; the strongest workspace's file counts."""
+        entry = self._evidence.get(model)
+        return entry.spec.evidence if entry else ()
 
     def limited_to(self, models: Iterable[str]) -> Workspace:
         """The same workspace with only these models, so that nothing depends on what else is installed."""
@@ -203,6 +209,11 @@ def _card(file: Path) -> Entry:
 def _machine(file: Path) -> Entry:
     yaml = read_yaml(file)
     return Entry(file=file, spec=_named(yaml, yaml.validate(Machine), file.stem), yaml=yaml)
+
+
+def _evidence(file: Path) -> Entry:
+    yaml = read_yaml(file)
+    return Entry(file=file, spec=_named(yaml, yaml.validate(EvidenceFile), file.stem), yaml=yaml)
 
 
 def _workflow(file: Path) -> Entry:

@@ -63,10 +63,39 @@ Key = tuple[str, str, int]
 OnOutcome = Callable[[int, int, Outcome], None]
 
 
-async def warm_up(runner: Runner, arms: Sequence[Arm], case: Case) -> float:
-    """Load models with a case that does not count, through every arm. Returns the seconds of loading."""
-    results = [await runner.run_to_end(arm.task(case)) for arm in arms]
-    return sum(result.usage.load_s or 0.0 for result in results)
+async def warm_up(
+    runner: Runner, arms: Sequence[Arm], case: Case, gauge: Gauge | None = None
+) -> tuple[float, dict[str, float]]:
+    """Load models with a case that does not count, through every arm.
+
+    Returns the seconds of loading, and by arm the seconds that the case took without that.
+    """
+    load_s, took_s, gauge = 0.0, {}, gauge or Gauge()
+    for arm in arms:
+        with gauge.case() as reading:
+            result = await runner.run_to_end(arm.task(case))
+        loading_s = result.usage.load_s or 0.0
+        load_s += loading_s
+        took_s[arm.name] = max(0.0, reading.seen.wall_s - loading_s)
+    return load_s, took_s
+
+
+class Estimate(Record):
+    """How long what is left will take. `case_s`: by arm the mean of what ran before, else the warm-up."""
+
+    left: int
+    case_s: dict[str, float]
+    total_s: float
+
+
+def estimate(
+    arms: Sequence[Arm], wanted: Collection[Key], done: Sequence[Outcome], warm: Mapping[str, float]
+) -> Estimate:
+    known = {arm.name: [o.latency_s for o in done if o.arm == arm.name] for arm in arms}
+    case_s = {name: sum(times) / len(times) if times else warm[name] for name, times in known.items()}
+    finished = {outcome.key for outcome in done}
+    left = [arm for case, arm, repeat in wanted if (case, arm, repeat) not in finished]
+    return Estimate(left=len(left), case_s=case_s, total_s=sum(case_s[arm] for arm in left))
 
 
 async def run_interleaved(

@@ -29,10 +29,13 @@ class PerSuccess(Record):
 
 
 class Costs(Record):
-    """Of one arm over all its cases. `hardware_usd` by utilisation, as text (`0.5`)."""
+    """Of one arm over all its cases. `seconds`: how long it kept the machine, without loading models.
+    `hardware_usd` by utilisation, as text (`0.5`).
+    """
 
-    energy_j: float | None
-    electricity_usd: float | None
+    seconds: float
+    energy_j: float | None = None
+    electricity_usd: float | None = None
     hardware_usd: dict[str, float] = {}
     remote_usd: float | None = None
     co2e_grams: float | None = None
@@ -47,10 +50,10 @@ class Costs(Record):
 
 
 def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote_usd: float | None = None) -> Costs:
-    """`seconds`: how long the arm kept the machine, loading models apart."""
     energy_j = None if summary.energy_j is None else summary.energy_j + (summary.idle_energy_j or 0.0)
     rate = machine.grams_co2e_per_kwh
     costs = Costs(
+        seconds=seconds,
         energy_j=energy_j,
         electricity_usd=None if energy_j is None else energy_cost(energy_j, machine),
         hardware_usd={str(share): usd * seconds for share, usd in hardware_usd_per_s(machine).items()},
@@ -58,7 +61,7 @@ def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote_usd: 
         co2e_grams=None if energy_j is None or rate is None else energy_j / JOULES_PER_KWH * rate,
         per_success=PerSuccess(),
     )
-    return costs.model_copy(update={"per_success": _per_success(costs, seconds, summary.solved)})
+    return costs.model_copy(update={"per_success": _per_success(costs, summary.solved)})
 
 
 def hardware_usd_per_s(machine: Machine) -> dict[float, float]:
@@ -83,12 +86,12 @@ def break_even_successes(
     return machine.purchase_usd / saved if saved > 0 else None
 
 
-def _per_success(costs: Costs, seconds: float, solved: int) -> PerSuccess:
+def _per_success(costs: Costs, solved: int) -> PerSuccess:
     if not solved:
         return PerSuccess()
     usd = costs.total_usd(0.5)
     return PerSuccess(
-        seconds=seconds / solved,
+        seconds=costs.seconds / solved,
         joules=None if costs.energy_j is None else costs.energy_j / solved,
         usd=None if usd is None else usd / solved,
     )

@@ -31,8 +31,8 @@ class Router(Record):
 
     name: str
     apgr: float
-    cpt_50: float | None
-    cpt_80: float | None
+    cpt_50: float | None = None
+    cpt_80: float | None = None
 
 
 class RouterTable(Record):

@@ -7,10 +7,10 @@ the product's own controller. A run goes on where a killed one stopped; see `led
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
+from orchestrator.bench.arms import Estimate, OnOutcome, Outcome, estimate, run_interleaved, warm_up
 from orchestrator.bench.cases import Code
 from orchestrator.bench.data import (
     Dataset,
@@ -87,8 +87,16 @@ class Bench:
         """The key of each model. Raises ModelUnavailable that names every one that is not installed."""
         return installed_keys(self.store(), self.benchmark.models)
 
-    async def run(self, on_case: OnOutcome, only: Sequence[str] = ()) -> Ledger:
-        """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable."""
+    async def run(
+        self,
+        on_case: OnOutcome,
+        only: Sequence[str] = (),
+        on_estimate: Callable[[Estimate], None] = lambda found: None,
+    ) -> Ledger:
+        """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable.
+
+        `on_estimate` hears how long it will take, once the models are loaded.
+        """
         arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
         wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
         machine = self.workspace.machine(self.settings.machine)
@@ -102,7 +110,8 @@ class Bench:
             with ledger.alone():
                 done = ledger.done & wanted
                 if wanted - done:
-                    await warm_up(controller, arms, self._spare)
+                    _, warm = await warm_up(controller, arms, self._spare)
+                    on_estimate(estimate(arms, wanted, ledger.outcomes, warm))
                 await run_interleaved(
                     controller,
                     arms,

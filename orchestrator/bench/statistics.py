@@ -5,7 +5,7 @@ neither) only the two discordant ones tell the arms apart: under "no difference"
 fair coin, which gives McNemar's exact test. Intervals are Wilson's (one arm) and Newcombe's (the paired
 difference): both keep their coverage at n = 20, where the textbook normal interval does not.
 
-Bootstrap intervals, margins and verdicts are not here yet; they belong to the benchmark proper.
+Margins and bootstraps are in `noninferiority.py`, rulings in `verdict.py`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from orchestrator.bench.arms import Outcome
+from orchestrator.bench.noninferiority import bootstrap_mean
 from orchestrator.bench.statistics import (
     Interval,
     Pairs,
@@ -33,6 +34,7 @@ class FamilyCount(Record):
 class ArmSummary(Record):
     """What one arm did over all cases. Latency is without loading, which is in `load_s`.
 
+    `mean_grade` is the quality that rulings are about, `solved` counts the cases with the full grade.
     `ttft_p50_s`: time to first token of the first generation of a case; `tpot_s`: time per output token after
     the first, over all. `peak_memory_bytes` is the whole process's, with the models of every arm loaded.
     `failed_but_solved`: runs that broke down where making no call is right. The leaderboard's checker counts
@@ -43,6 +45,7 @@ class ArmSummary(Record):
     n: int
     solved: int
     mean_grade: float = 0.0
+    grade_interval: Interval = Interval(low=0.0, high=1.0)
     interval: Interval
     families: tuple[FamilyCount, ...]
     failed_runs: int
@@ -100,6 +103,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         n=len(own),
         solved=solved,
         mean_grade=sum(outcome.grade for outcome in own) / len(own) if own else 0.0,
+        grade_interval=_grade_interval([outcome.grade for outcome in own], solved),
         interval=wilson(solved, len(own)),
         families=_families(own),
         failed_runs=sum(outcome.status != "completed" for outcome in own),
@@ -224,6 +228,13 @@ def _calls(outcomes: Sequence[Outcome]) -> dict[str, int]:
         calls.update({model: usage.calls for model, usage in outcome.usage_by_model.items()})
     # Code and overhead are in the usage too, but call no model.
     return {model: count for model, count in sorted(calls.items()) if count}
+
+
+def _grade_interval(grades: Sequence[float], solved: int) -> Interval:
+    """95 %: Wilson's where every case is right or wrong, else a bootstrap of the mean."""
+    if set(grades) <= {0.0, 1.0}:
+        return wilson(solved, len(grades))
+    return bootstrap_mean(grades)
 
 
 def _energy(usage: Usage, outcomes: Sequence[Outcome]) -> float | None:

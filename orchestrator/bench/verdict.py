@@ -30,6 +30,7 @@ Ruling = Literal["confirmed", "refuted", "inconclusive"]
 class Verdict(Record):
     """What the cases of one family say. Rates are mean grades; `floor` is the best trivial arm."""
 
+    benchmark: str
     family: str
     candidate: str
     reference: str
@@ -72,6 +73,18 @@ def verdicts_of(runs: Iterable[tuple[Benchmark, Sequence[Outcome]]]) -> list[Ver
     better = holm([found.difference.p_noninferior for _, found in tested])
     worse = holm([found.difference.p_inferior for _, found in tested])
     return [_rule(*pair, up, down) for pair, up, down in zip(tested, better, worse, strict=True)]
+
+
+def rule_on(benchmark: Benchmark, family: str, arm: str, outcomes: Sequence[Outcome]) -> Verdict:
+    """On another arm than the first. Raises ValueError where it shares no case with the reference."""
+    first = [found for found in benchmark.arms if found.name == arm]
+    others = [found for found in benchmark.arms if found.name != arm]
+    families = tuple(found for found in benchmark.families if found.category == family)
+    turned = benchmark.model_copy(update={"arms": (*first, *others), "families": families})
+    ruled = verdicts(turned, outcomes)
+    if not ruled:
+        raise ValueError(f"arm {arm!r} and the reference answered no case of {family!r} in common")
+    return ruled[0]
 
 
 def _test(benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome]) -> _Tested | None:
@@ -127,6 +140,7 @@ def _rule(benchmark: Benchmark, tested: _Tested, p_better: float, p_worse: float
     difference = tested.difference
     ruling, p_adjusted = _ruling(tested, p_better, p_worse)
     return Verdict(
+        benchmark=benchmark.name,
         family=tested.family.category,
         candidate=benchmark.arms[0].name,
         reference=tested.reference,

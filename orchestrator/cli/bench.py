@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import bench_records
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
-    from orchestrator.bench.arms import OnOutcome, Outcome
+    from orchestrator.bench.arms import Estimate, OnOutcome, Outcome
     from orchestrator.bench.record import BenchRecord
     from orchestrator.bench.running import Bench
     from orchestrator.bench.verdict import Verdict
@@ -25,6 +26,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark of `lilli
 Cases = Annotated[
     int | None, typer.Option("-n", "--cases", min=1, help="At most so many cases of each family.")
 ]
+
+
+for _command in (bench_records.report, bench_records.compare, bench_records.publish):
+    app.command()(_command)
 
 
 @app.command("list")
@@ -67,13 +72,15 @@ def run(
     bench = _open(workspace, name, cases)
     _bring_models(bench)
     with _shown() as on_case:
-        ledger = anyio.run(bench.run, on_case, arm or [])
+        ledger = anyio.run(bench.run, on_case, arm or [], _tell_estimate)
     record = bench.record(bench.models(), ledger, remark)
-    file = _keep(bench, record)
+    written = _keep(bench, record)
     if as_json:
         return print_json(record)
     _print(record)
-    return to_people().print(f"Record: {file}", markup=False)
+    for file in written:
+        to_people().print(f"Written: {file}", markup=False, highlight=False)
+    return None
 
 
 @app.command()
@@ -108,10 +115,32 @@ def _bring_models(bench: Bench) -> None:
         pull_all(Door(bench.workspace, LoadedSettings(settings=bench.settings, origins={})), absent)
 
 
-def _keep(bench: Bench, record: BenchRecord) -> Path:
-    from orchestrator.bench.origin import write_record
+def _tell_estimate(estimate: Estimate) -> None:
+    from orchestrator.cli.console import seconds, to_people
 
-    return write_record(record, bench.settings.state_dir / "bench" / "records" / bench.benchmark.name)
+    by_arm = ", ".join(f"{arm} {seconds(a_case)}" for arm, a_case in estimate.case_s.items())
+    said = f"{estimate.left:,} runs to do, about {seconds(estimate.total_s)} (a case: {by_arm})."
+    to_people().print(said, markup=False, highlight=False)
+
+
+def _keep(bench: Bench, record: BenchRecord) -> list[Path]:
+    """The record, and the report where what draws it is installed."""
+    from orchestrator.bench.html import render
+    from orchestrator.bench.library import records_folder
+    from orchestrator.bench.origin import write_record
+    from orchestrator.cli.console import complain
+    from orchestrator.errors import UserError
+
+    folder = records_folder(bench.settings, bench.benchmark.name)
+    written = [write_record(record, folder)]
+    try:
+        page = render([record], title=record.benchmark.description)
+    except UserError as missing:
+        complain(missing.message, missing.hint)
+        return written
+    file = written[0].with_suffix(".html")
+    file.write_text(page, "utf-8")
+    return [*written, file]
 
 
 @contextmanager

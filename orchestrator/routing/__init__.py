@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from orchestrator.errors import ModelUnavailable, UnknownName
 from orchestrator.routing import cascade, fixed, only, smallest_capable
+from orchestrator.routing.evidence import proven
 from orchestrator.routing.filters import Need, Surroundings, rejections
 from orchestrator.routing.policy import Policy
 from orchestrator.types import ModelCard, Rejected, Route
@@ -21,7 +22,7 @@ POLICIES: Mapping[str, Policy] = {
     "only": only.order,
 }
 
-__all__ = ["POLICIES", "Need", "Surroundings", "check_policy", "route"]
+__all__ = ["POLICIES", "Need", "Surroundings", "check_policy", "proven", "route"]
 
 
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
@@ -50,7 +51,7 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
         else:
             candidates.append(card)
     if candidates:
-        ordered = POLICIES[name](candidates, argument)
+        ordered = POLICIES[name](candidates, argument, here.proven)
         rejected += ordered.rejected
         if ordered.ladder:
             return Route(

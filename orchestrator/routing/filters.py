@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from orchestrator.types import Capability, ModelCard, Record
 
@@ -19,12 +19,17 @@ class Need(Record):
 
 
 class Surroundings(Record):
-    """What this machine can offer. `spendable` is what the run's budget still allows, in US dollars."""
+    """What this machine can offer. `spendable` is what the run's budget still allows, in US dollars.
+
+    `proven`: the models that a benchmark found to be as good as the reference at what this agent does, and
+    where that was.
+    """
 
     installed: frozenset[str]
     memory_budget_bytes: int
     has_cuda: bool = False
     spendable_usd: float | None = None
+    proven: Mapping[str, str] = {}
 
 
 Filter = Callable[[ModelCard, Need, Surroundings], str | None]

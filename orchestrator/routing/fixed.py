@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.routing.policy import Ordered
+from orchestrator.routing.policy import Ordered, Proven
 from orchestrator.types import ModelCard, Rejected
 
 
-def order(candidates: Sequence[ModelCard], argument: str) -> Ordered:
+def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ordered:
     others = tuple(
         Rejected(model=card.name, reason=f"the policy names {argument}")
         for card in candidates

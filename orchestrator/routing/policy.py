@@ -1,8 +1,11 @@
-"""What a routing policy is: a function that orders the candidates which the filters left."""
+"""What a routing policy is: a function that orders the candidates which the filters left.
+
+It is given what stands behind the colon of its name, and which models have evidence for the agent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.types import ModelCard, Record, Rejected
 
@@ -15,7 +18,8 @@ class Ordered(Record):
     rejected: tuple[Rejected, ...] = ()
 
 
-Policy = Callable[[Sequence[ModelCard], str], Ordered]
+Proven = Mapping[str, str]
+Policy = Callable[[Sequence[ModelCard], str, Proven], Ordered]
 
 
 def by_size(cards: Sequence[ModelCard]) -> list[ModelCard]:

@@ -27,6 +27,8 @@ from orchestrator.types.events import (
 )
 from orchestrator.types.models import (
     Conversion,
+    Evidence,
+    EvidenceFile,
     GenerateRequest,
     Generation,
     Measurement,
@@ -67,6 +69,8 @@ __all__ = [
     "Decision",
     "Device",
     "Event",
+    "Evidence",
+    "EvidenceFile",
     "GenerateRequest",
     "Generation",
     "Json",

@@ -116,6 +116,42 @@ class ModelCard(Record):
         return sum(file.size_bytes for file in self.files)
 
 
+class Evidence(Record):
+    """What one benchmark found out about a model as one agent: `lilliput bench publish` writes it.
+
+    `ruling` is about this model against the reference, with the margin that the benchmark had declared.
+    `quality` is the mean grade with its 95 % interval; latency and joules are a case's.
+    """
+
+    agent: Name
+    benchmark: Name
+    family: Name
+    ruling: Literal["confirmed", "refuted", "inconclusive"]
+    margin: float
+    n: int
+    quality: float
+    low: float
+    high: float
+    reference: str
+    reference_quality: float
+    latency_p50_s: float | None = None
+    energy_j: float | None = None
+    energy_source: Source | None = None
+    machine: str
+    model_key: str
+    prompt_hash: str
+    data_hash: str
+    commit: str | None = None
+    made_at: str
+
+
+class EvidenceFile(Record):
+    """`models/evidence/<model>.yaml`: all evidence about one model."""
+
+    name: Name
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Message(Record):
     role: Literal["system", "user", "assistant"]
     content: str

@@ -42,12 +42,15 @@ def test_a_run_ends_with_figures_and_a_ruling(lilliput: Lilliput) -> None:
     said = lilliput("bench", "run", "words")
     assert said.code == 0
     assert "[16/16]" in said.err
-    assert "Record: " in said.err
+    assert "16 runs to do, about " in said.err
+    written = [line.split("Written: ")[1] for line in said.err.splitlines() if "Written: " in line]
+    assert [Path(file).suffix for file in written] == [".json", ".html"]
+    assert all(Path(file).is_file() for file in written)
     assert "100.0 %" in said.out
     assert "test: " in said.out
     assert "crew 100.0 %, reference 100.0 %, n = 8" in said.out
     again = lilliput("bench", "run", "words")
-    assert "[" not in again.err.replace("Record:", "")
+    assert "runs to do" not in again.err
     assert again.out == said.out
 
 
@@ -80,3 +83,60 @@ def test_a_remark_goes_into_the_record(lilliput: Lilliput) -> None:
     assert (
         "a build ran beside it" in lilliput("bench", "run", "words", "--remark", "a build ran beside it").out
     )
+
+
+@pytest.mark.usefixtures("words")
+def test_a_report_over_what_was_recorded(lilliput: Lilliput, tmp_path: Path) -> None:
+    assert "No benchmark has a record yet" in lilliput("bench", "report", "-o", str(tmp_path / "r.html")).err
+    lilliput("bench", "run", "words")
+    page = tmp_path / "pages" / "r.html"
+    said = lilliput("bench", "report", "words", "-o", str(page), "--price", "0.5,1.5")
+    assert said.code == 0, said.err
+    assert "Verdicts" in page.read_text("utf-8")
+    assert "successes" in page.read_text("utf-8") or "confirmed" not in page.read_text("utf-8")
+    wrong = lilliput("bench", "report", "-o", str(page), "--price", "cheap")
+    assert wrong.code == 2
+    assert "--price 0.5,1.5" in wrong.err
+
+
+@pytest.mark.usefixtures("words")
+def test_two_records_are_compared(lilliput: Lilliput) -> None:
+    first = lilliput("bench", "run", "words", "-n", "4").err.split("Written: ")[1].split()[0]
+    said = lilliput("bench", "compare", first, "words")
+    assert said.code == 0, said.err
+    assert "4 / 4" in said.out
+    assert lilliput("bench", "compare", first, "words", "--json").json["changes"][0]["identical"] == 4
+    assert "Did you mean 'words'" in lilliput("bench", "compare", first, "word").err
+    assert "cannot be read" in lilliput("bench", "compare", first, "absent.json").err
+
+
+def test_what_is_published_decides_who_may_answer(words: Path, lilliput: Lilliput) -> None:
+    spec = json.loads((words / "benchmarks/words/benchmark.yaml").read_text())
+    spec["families"][0]["margin"] = 0.9
+    (words / "benchmarks/words/benchmark.yaml").write_text(json.dumps(spec))
+    before = lilliput("run", "hi", "--agent", "shout", "--route", "smallest-capable", "--json").json
+    assert "large" in before["usage_by_model"]
+    lilliput("bench", "run", "words")
+    said = lilliput("bench", "publish", "words")
+    assert said.code == 0, said.err
+    text = (words / "models" / "evidence" / "small.yaml").read_text("utf-8")
+    assert "ruling: confirmed" in text
+    assert "say " not in text
+    after = lilliput("run", "hi", "--agent", "shout", "--route", "smallest-capable", "--json").json
+    assert "small" in after["usage_by_model"]
+
+
+@pytest.mark.usefixtures("words")
+def test_half_a_run_is_no_evidence(lilliput: Lilliput) -> None:
+    lilliput("bench", "run", "words", "--arm", "crew")
+    said = lilliput("bench", "publish", "words")
+    assert said.code == 2
+    assert "8 of its outcomes are missing" in said.err
+
+
+def test_a_record_that_is_none_is_refused(lilliput: Lilliput, tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text('{"kind": "demo"}')
+    said = lilliput("bench", "report", str(file))
+    assert said.code == 2
+    assert "is no record of a benchmark" in said.err

@@ -18,6 +18,7 @@ from tests.core.world import (
     cut_off,
     fails,
     open_world,
+    publish,
     says,
     write,
 )
@@ -71,16 +72,26 @@ class TestOneAgent:
 
     async def test_the_step_says_who_answered_and_why(self, root: Path) -> None:
         add_model(root, "mute", 1, capabilities=["embed"])
+        publish(root, "small", "echo")
         async with open_world(root, {"small": says("hi")}) as world:
             _, (step,), _ = await world.run(task(agent="echo", route="smallest-capable"))
         assert step.route is not None
         assert (step.model, step.route.policy) == ("small", "smallest-capable")
+        assert "with evidence for this agent: 91 % on tickets" in step.route.reason
         assert {item.model: item.reason for item in step.route.rejected} == {
             "mute": "cannot generate",
             "large": "larger than small (0M parameters)",
         }
         assert step.decision is not None
         assert [check.name for check in step.decision.checks] == ["schema", "right"]
+
+    async def test_without_evidence_the_reference_answers(self, root: Path) -> None:
+        publish(root, "small", "another")
+        async with open_world(root, {"large": says("hi")}) as world:
+            _, (step,), _ = await world.run(task(agent="echo", route="smallest-capable"))
+        assert step.route is not None
+        assert step.model == "large"
+        assert "no smaller model has evidence" in step.route.reason
 
     async def test_usage_is_charged_by_model_and_adds_up(self, root: Path) -> None:
         async with open_world(root, {"small": says("hi")}) as world:

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import routing
 from orchestrator.errors import ModelUnavailable, UnknownName
 from orchestrator.routing import Need, Surroundings
-from orchestrator.types import ModelCard, RemoteEndpoint, Route
+from orchestrator.types import Evidence, ModelCard, RemoteEndpoint, Route
 
 GENERATE = frozenset({"generate", "json-schema"})
 HERE = Surroundings(
@@ -34,6 +34,24 @@ LARGE = card("large", 1500, role="reference")
 CREW = [LARGE, SMALL, TINY]
 
 
+def evidence(ruling: str) -> Evidence:
+    values: dict[str, Any] = {
+        "agent": "a",
+        "benchmark": "tickets",
+        "family": ruling,
+        "ruling": ruling,
+        "margin": 0.05,
+        "n": 300,
+        "quality": 0.91,
+        "low": 0.88,
+        "high": 0.94,
+        "reference": "large",
+        "reference_quality": 0.9,
+        **dict.fromkeys(("machine", "model_key", "prompt_hash", "data_hash", "made_at"), "x"),
+    }
+    return Evidence.model_validate(values)
+
+
 def decide(policy: str, cards: list[ModelCard], here: Surroundings = HERE, **need: Any) -> Route:
     return routing.route(policy, Need(agent="a", **{"capabilities": GENERATE, **need}), cards, here)
 
@@ -49,13 +67,44 @@ class TestPolicies:
         assert route.model == "tiny"
         assert "then small > huge > large" in route.reason
 
-    def test_smallest_capable_puts_the_others_aside(self) -> None:
+    def test_smallest_capable_asks_the_reference_until_there_is_evidence(self) -> None:
         route = decide("smallest-capable", CREW)
-        assert route.ladder == ("tiny",)
+        assert route.ladder == ("large",)
+        assert "no smaller model has evidence" in route.reason
+        assert why(route) == dict.fromkeys(("tiny", "small"), "no evidence for this agent")
+
+    def test_smallest_capable_takes_the_smallest_with_evidence(self) -> None:
+        proven = {"small": "91 % on tickets test, n = 300", "large": "93 %"}
+        route = decide("smallest-capable", CREW, HERE.model_copy(update={"proven": proven}))
+        assert route.ladder == ("small",)
+        assert "91 % on tickets test, n = 300" in route.reason
         assert why(route) == {
-            "small": "larger than tiny (0M parameters)",
-            "large": "larger than tiny (0M parameters)",
+            "tiny": "no evidence for this agent",
+            "large": "larger than small (0M parameters)",
         }
+
+    def test_smallest_capable_without_a_reference_says_that_nothing_is_proven(self) -> None:
+        route = decide("smallest-capable", [SMALL, TINY])
+        assert route.ladder == ("tiny",)
+        assert "no evidence, and no reference here" in route.reason
+        assert why(route) == {"small": "larger than tiny (0M parameters)"}
+
+    @pytest.mark.parametrize(
+        ("rulings", "expected"),
+        [
+            (["confirmed"], {"tiny"}),
+            (["inconclusive", "confirmed"], {"tiny"}),
+            (["confirmed", "refuted"], set()),
+            (["inconclusive"], set()),
+            ([], set()),
+        ],
+    )
+    def test_a_model_is_proven_by_a_confirmed_family_and_no_refuted_one(
+        self, rulings: list[str], expected: set[str]
+    ) -> None:
+        entries = [evidence(ruling) for ruling in rulings]
+        assert routing.proven("a", {"tiny": entries, "small": ()}).keys() == expected
+        assert routing.proven("another agent", {"tiny": entries}) == {}
 
     def test_fixed_takes_only_the_named_one(self) -> None:
         route = decide("fixed:small", CREW)

@@ -1,0 +1,96 @@
+"""The one-line answer over all families: how much of the larger model's work can go to small ones?
+
+For one case of every family, all families counting alike: what the reference spends on it in calls, tokens,
+joules and money. The replaceable fraction is the share of that which falls on confirmed families; the saved
+fraction is what is left of it after the small arm's own spending. The mix is the benchmark's, not yours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from orchestrator.bench.record import ArmFamily, BenchRecord
+from orchestrator.bench.verdict import Verdict, verdicts_of
+from orchestrator.types import Record
+
+
+class Ruled(NamedTuple):
+    """A family's ruling, and the two arms that it is about."""
+
+    record: BenchRecord
+    verdict: Verdict
+    candidate: ArmFamily
+    reference: ArmFamily
+
+
+class Share(Record):
+    """Of what the reference spends. None: not known for every family."""
+
+    quantity: str
+    replaceable: float | None
+    saved: float | None
+
+
+def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
+    """Every family of several benchmarks, with p-values corrected over all of them together."""
+    by_name = {record.benchmark.name: record for record in records}
+    found = []
+    for verdict in verdicts_of([(record.benchmark, record.outcomes) for record in by_name.values()]):
+        record = by_name[verdict.benchmark]
+        candidate = record.figure(verdict.family, verdict.candidate)
+        reference = record.figure(verdict.family, verdict.reference)
+        if candidate and reference:
+            found.append(Ruled(record, verdict, candidate, reference))
+    return found
+
+
+def headline(families: Sequence[Ruled]) -> list[Share]:
+    return [_share(name, amount, families) for name, amount in _AMOUNTS.items()]
+
+
+def _share(name: str, amount: Callable[[ArmFamily], float | None], families: Sequence[Ruled]) -> Share:
+    everything = confirmed = saved = 0.0
+    for family in families:
+        large, small = amount(family.reference), amount(family.candidate)
+        if large is None or small is None:
+            return Share(quantity=name, replaceable=None, saved=None)
+        everything += large
+        if family.verdict.ruling == "confirmed":
+            confirmed, saved = confirmed + large, saved + large - small
+    if not everything:
+        return Share(quantity=name, replaceable=None, saved=None)
+    return Share(quantity=name, replaceable=confirmed / everything, saved=saved / everything)
+
+
+def _calls(figure: ArmFamily) -> float | None:
+    """Calls to generators and encoders alike."""
+    return sum(figure.summary.calls_by_model.values()) / figure.summary.n
+
+
+def _tokens(figure: ArmFamily) -> float | None:
+    """Read and written; an arm without a model has none."""
+    summary = figure.summary
+    return ((summary.prompt_tokens or 0) + (summary.completion_tokens or 0)) / summary.n
+
+
+def _joules(figure: ArmFamily) -> float | None:
+    return None if figure.costs.energy_j is None else figure.costs.energy_j / figure.summary.n
+
+
+def _seconds(figure: ArmFamily) -> float | None:
+    return figure.costs.seconds / figure.summary.n
+
+
+def _usd(figure: ArmFamily) -> float | None:
+    usd = figure.costs.total_usd(0.5)
+    return None if usd is None else usd / figure.summary.n
+
+
+_AMOUNTS: dict[str, Callable[[ArmFamily], float | None]] = {
+    "calls": _calls,
+    "tokens": _tokens,
+    "seconds": _seconds,
+    "joules": _joules,
+    "cost": _usd,
+}

@@ -1,0 +1,63 @@
+"""Where records lie, and how one is found again: by name (the newest), or by path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator.bench.record import BenchRecord
+from orchestrator.errors import UnknownName, UserError
+from orchestrator.settings import Settings
+
+
+def records_folder(settings: Settings, benchmark: str) -> Path:
+    return settings.state_dir / "bench" / "records" / benchmark
+
+
+def find_record(name: str, settings: Settings, roots: Sequence[Path]) -> BenchRecord:
+    """`name`: of a benchmark, for its newest record (one's own before those that came with it), or a path.
+
+    Raises UnknownName or UserError.
+    """
+    if name.endswith(".json"):
+        return read_record(Path(name))
+    own = records_folder(settings, name)
+    shipped = [root / "benchmarks" / name / "results" for root in roots]
+    for folder in (own, *reversed(shipped)):
+        if files := sorted(folder.glob("*.json")):
+            return read_record(files[-1])
+    known = {file.parent.name for root in roots for file in root.glob("benchmarks/*/benchmark.yaml")}
+    if name not in known:
+        raise UnknownName("benchmark", name, known)
+    raise UserError(f"Benchmark {name!r} has no record yet.", hint=f"Type: lilliput bench run {name}")
+
+
+def recorded(settings: Settings, roots: Sequence[Path]) -> list[str]:
+    """The names of the benchmarks that have a record of this form."""
+    folders = [*records_folder(settings, "x").parent.glob("*")]
+    folders += [file.parent for root in roots for file in root.glob("benchmarks/*/results")]
+    return sorted({folder.name for folder in folders if _has_benchmark_record(folder)})
+
+
+def read_record(file: Path) -> BenchRecord:
+    """Raises UserError where it is no record of this form."""
+    try:
+        return BenchRecord.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f"Record {str(file)!r} cannot be read: {error.strerror}.",
+            hint="`lilliput bench list` lists names.",
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{file} is no record of a benchmark: {where}: {first['msg']}.",
+            hint="Records of another version cannot be read; run the benchmark again.",
+        ) from error
+
+
+def _has_benchmark_record(folder: Path) -> bool:
+    return any('"kind": "benchmark"' in file.read_text("utf-8")[:20000] for file in folder.glob("*.json"))

@@ -1,0 +1,126 @@
+"""`lilliput bench report | compare | publish | export`: what is done with records that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+
+if TYPE_CHECKING:
+    from orchestrator.bench.record import BenchRecord
+    from orchestrator.cli.door import Door
+
+Which = Annotated[
+    str, typer.Argument(metavar="NAME", help="A benchmark, for its newest record, or a .json file.")
+]
+
+
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all without any."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")] = Path("report.html"),
+    price: Annotated[
+        str | None,
+        typer.Option(
+            "--price", metavar="IN,OUT", help="USD a million tokens of a remote model, for the break-even."
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write one HTML page over the newest records; it opens offline."""
+    from orchestrator.bench.html import render
+    from orchestrator.bench.library import recorded
+    from orchestrator.cli.console import to_people
+    from orchestrator.errors import UserError
+
+    door = open_door(workspace)
+    chosen = names or recorded(door.settings, door.workspace.roots)
+    if not chosen:
+        raise UserError("No benchmark has a record yet.", hint="Type: lilliput bench run bfcl-quick")
+    page = render([_find(door, name) for name in chosen], price=_price(price))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.new")
+    temporary.write_text(page, "utf-8")
+    temporary.replace(out)
+    to_people().print(f"Report: {out}", markup=False, highlight=False)
+
+
+def compare(
+    first: Which, second: Which, as_json: JsonOption = False, workspace: WorkspaceOption = None
+) -> None:
+    """Compare two records of one benchmark: two machines, two commits, two days."""
+    from orchestrator.bench.comparing import changes, differing
+    from orchestrator.cli.console import print_json, print_table, to_stdout
+
+    door = open_door(workspace)
+    left, right = _find(door, first), _find(door, second)
+    found, differences = changes(left, right), differing(left, right)
+    if as_json:
+        return print_json({"changes": found, "differences": differences})
+    rows = [
+        (
+            change.family,
+            change.arm,
+            f"{change.identical} / {change.shared}",
+            f"{100 * change.quality[0]:.1f} %",
+            f"{100 * change.quality[1]:.1f} %",
+            f"{100 * change.interval.low:+.1f} to {100 * change.interval.high:+.1f}",
+            _times(change.latency_ratio),
+            _times(change.energy_ratio),
+        )
+        for change in found
+    ]
+    columns = ("family", "arm", "same answer", "first", "second", "points", "time", "energy")
+    print_table(columns, rows, right=columns[2:])
+    to_stdout().print()
+    return print_table(("differs", "first", "second"), [(name, *pair) for name, pair in differences.items()])
+
+
+def publish(name: Which, workspace: WorkspaceOption = None) -> None:
+    """Write what a record says about each model to models/evidence/, where routing reads it."""
+    from orchestrator.bench import evidence
+    from orchestrator.cli.console import to_people
+    from orchestrator.errors import UserError
+
+    door = open_door(workspace)
+    record = _find(door, name)
+    written = evidence.publish(record, door.workspace)
+    if not written:
+        why = (
+            f"{record.unscored} of its outcomes are missing"
+            if record.unscored
+            else "no arm is one agent on one model"
+        )
+        raise UserError(f"The record of {record.benchmark.name!r} holds no evidence: {why}.")
+    for file in written:
+        to_people().print(f"Evidence: {file}", markup=False, highlight=False)
+
+
+def _find(door: Door, name: str) -> BenchRecord:
+    from orchestrator.bench.library import find_record
+
+    return find_record(name, door.settings, door.workspace.roots)
+
+
+def _price(text: str | None) -> tuple[float, float] | None:
+    from orchestrator.errors import InvalidInput
+
+    if text is None:
+        return None
+    parts = text.split(",")
+    try:
+        given, made = (float(part) for part in parts)
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is no price.", hint="Two figures in USD a million tokens: --price 0.5,1.5"
+        ) from None
+    return given, made
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"x {ratio:.2f}"
