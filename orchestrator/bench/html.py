@@ -93,7 +93,7 @@ def _remarks(records: Sequence[BenchRecord]) -> list[str]:
 def _counts(families: Sequence[Ruled]) -> str:
     counted = Counter(ruled.verdict.ruling for ruled in families)
     said = [f"{counted[name]} {name}" for name in ("confirmed", "refuted", "inconclusive")]
-    return f"Of {len(families)} families: {', '.join(said)}."
+    return f"{len(families)} {'family' if len(families) == 1 else 'families'}: {', '.join(said)}."
 
 
 def _verdict_row(ruled: Ruled) -> dict[str, Any]:
@@ -203,8 +203,8 @@ _TIME: dict[str, _Cell] = {
 _SUCCESS: dict[str, _Cell] = {
     "s": lambda f: short(f.costs.per_success.seconds),
     "J": lambda f: short(f.costs.per_success.joules),
-    "USD at 50 %": lambda f: short(f.costs.per_success.usd),
-    "USD a 1,000 cases, 20 %": lambda f: short(_thousand(f, 0.2)),
+    "USD a 1,000": lambda f: short(_times_thousand(f.costs.per_success.usd)),
+    "USD a 1,000 cases at 20 %": lambda f: short(_thousand(f, 0.2)),
     "50 %": lambda f: short(_thousand(f, 0.5)),
     "100 %": lambda f: short(_thousand(f, 1.0)),
     "g CO2e a 1,000 cases": lambda f: short(
@@ -221,7 +221,7 @@ def _tables(record: BenchRecord, figures: Sequence[ArmFamily]) -> list[dict[str,
     for caption, columns in (
         ("Quality", {**_QUALITY, **metrics}),
         ("Time and tokens, a case", _TIME),
-        ("Cost of a success, and of cases at three degrees of utilisation of the machine", _SUCCESS),
+        ("Cost of a success (the machine in use half the time), and of cases by its utilisation", _SUCCESS),
     ):
         rows = [
             {
@@ -305,6 +305,10 @@ def _metric(name: str) -> _Cell:
 
 def _each(figure: ArmFamily, total: float | None) -> float | None:
     return None if total is None else total / figure.summary.n
+
+
+def _times_thousand(value: float | None) -> float | None:
+    return None if value is None else 1000 * value
 
 
 def _thousand(figure: ArmFamily, utilisation: float) -> float | None:

@@ -58,86 +58,100 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
         }
         for ruled in families
     ]
-    colour = {
-        "field": "ruling",
-        "type": "nominal",
-        "scale": {"domain": [*_COLOURS], "range": [*_COLOURS.values()]},
+    colour = _colours("ruling", _COLOURS, [ruled.verdict.ruling for ruled in families])
+    x = {
+        "type": "quantitative",
+        "title": "small minus larger, points of quality (90 % interval)",
+        "axis": {"tickCount": 7},
     }
-    x = {"type": "quantitative", "title": "small minus larger, points of quality (90 % interval)"}
     y = {"field": "family", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
+    zero = {"x": {"datum": 0, "type": "quantitative"}}
+    layers = [
+        ({"type": "rule", "color": "#444"}, zero),
+        (
+            {"type": "tick", "color": "#444", "thickness": 2, "size": 18},
+            {"x": {**x, "field": "margin"}, "y": y},
+        ),
+        (
+            {"type": "rule", "strokeWidth": 3},
+            {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
+        ),
+        (
+            {"type": "point", "filled": True, "size": 90, "opacity": 1},
+            {"x": {**x, "field": "value"}, "y": y, "color": colour},
+        ),
+    ]
     return {
         "data": {"values": rows},
         "width": 460,
         "height": {"step": 30},
-        "layer": [
-            {
-                "mark": {"type": "rule", "color": "#444"},
-                "encoding": {"x": {"datum": 0, "type": "quantitative"}},
-            },
-            {
-                "mark": {"type": "tick", "color": "#444", "thickness": 2, "size": 18},
-                "encoding": {"x": {**x, "field": "margin"}, "y": y},
-            },
-            {
-                "mark": {"type": "rule", "strokeWidth": 3},
-                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-                "encoding": {"x": {**x, "field": "value"}, "y": y, "color": colour},
-            },
-        ],
+        "layer": [{"mark": mark, "encoding": encoding} for mark, encoding in layers],
     }
 
 
 def quality_against(records: Sequence[BenchRecord], what: str) -> dict[str, Any]:
     """`what`: latency or energy. One panel a family."""
-    rows = [
-        row
-        for record in records
-        for figure in record.figures
-        if (row := _point(record, figure, what)) is not None
-    ]
-    colour = {"field": "kind", "type": "nominal", "scale": {"domain": [*_KINDS], "range": [*_KINDS.values()]}}
-    title = "seconds a case, median" if what == "latency" else "joules a case, idle draw included"
+    points = (_point(record, figure, what) for record in records for figure in record.figures)
+    rows = _placed([point for point in points if point])
+    colour = _colours("kind", _KINDS, [row["kind"] for row in rows])
     x = {
         "field": "x",
         "type": "quantitative",
-        "scale": {"type": "log"},
-        "title": title,
+        "scale": {"type": "log", "padding": 12},
+        "title": "seconds a case, median" if what == "latency" else "joules a case, idle draw included",
         "axis": {"tickCount": 4},
     }
-    y_title = "quality, % (95 % interval)"
-    y = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": y_title}
+    y = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": "quality, % (95 % interval)"}
+    point = {"x": x, "y": {**y, "field": "y"}, "color": colour}
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6},
+            "encoding": {**point, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1}, "encoding": point},
+        # Names stand by turns above and below their point, and left of the last one: fewer overlap.
+        *(_names(x, y, place) for place in ("above", "below", "last")),
+    ]
     return {
         "data": {"values": rows},
         "facet": {"field": "family", "type": "nominal", "sort": None},
         "columns": 2,
         "resolve": {"scale": {"x": "independent"}},
-        "spec": {
-            "width": 300,
-            "height": 200,
-            "layer": [
-                {
-                    "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6},
-                    "encoding": {
-                        "x": x,
-                        "y": {**y, "field": "low"},
-                        "y2": {"field": "high"},
-                        "color": colour,
-                    },
-                },
-                {
-                    "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-                    "encoding": {"x": x, "y": {**y, "field": "y"}, "color": colour},
-                },
-                {
-                    "mark": {"type": "text", "align": "left", "dx": 7, "dy": -6, "fontSize": 11},
-                    "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}},
-                },
-            ],
-        },
+        "spec": {"width": 300, "height": 200, "layer": layers},
     }
+
+
+def _names(x: dict[str, Any], y: dict[str, Any], place: str) -> dict[str, Any]:
+    align, dx = ("right", -7) if place == "last" else ("left", 7)
+    return {
+        "transform": [{"filter": {"field": "place", "equal": place}}],
+        "mark": {
+            "type": "text",
+            "align": align,
+            "dx": dx,
+            "dy": 12 if place == "below" else -6,
+            "fontSize": 11,
+        },
+        "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}},
+    }
+
+
+def _placed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each family's points from left to right, told where their name goes."""
+    placed = []
+    for family in dict.fromkeys(row["family"] for row in rows):
+        own = sorted((row for row in rows if row["family"] == family), key=lambda row: row["x"])
+        turns = ["above" if number % 2 == 0 else "below" for number in range(len(own))]
+        turns[-1] = "last"
+        placed += [{**row, "place": place} for row, place in zip(own, turns, strict=True)]
+    return placed
+
+
+def _colours(field: str, palette: dict[str, str], used: Sequence[str]) -> dict[str, Any]:
+    """The legend names only what is there."""
+    names = [name for name in palette if name in used]
+    scale = {"domain": names, "range": [palette[name] for name in names]}
+    return {"field": field, "type": "nominal", "scale": scale}
 
 
 def family_name(ruled: Ruled) -> str:
