@@ -15,6 +15,7 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
     from orchestrator.bench.arms import Estimate, OnOutcome, Outcome
+    from orchestrator.bench.load import Load
     from orchestrator.bench.record import BenchRecord
     from orchestrator.bench.running import Bench
     from orchestrator.bench.verdict import Verdict
@@ -94,6 +95,57 @@ def verdict(
     models = bench.models()
     record = bench.record(models, bench.ledger(models))
     return print_json(record) if as_json else _print(record)
+
+
+@app.command()
+def load(
+    name: Name,
+    arm: Annotated[str, typer.Option("--arm", help="The arm to put under load.")],
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="single-stream, offline or poisson.")
+    ] = "single-stream",
+    rate: Annotated[float | None, typer.Option("--rate", help="Cases a second, for poisson.")] = None,
+    goal: Annotated[
+        float | None, typer.Option("--goal", help="Seconds; goodput counts answers within.")
+    ] = None,
+    cases: Cases = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Time an arm under load: how cases arrive decides how long they wait."""
+    import anyio
+
+    from orchestrator.cli.console import print_json, print_table, seconds
+
+    bench = _open(workspace, name, cases)
+    load = _load(pattern, rate, goal)
+    _bring_models(bench)
+    found = anyio.run(bench.load, arm, load)
+    if as_json:
+        return print_json(found)
+    columns = (
+        "arm",
+        "pattern",
+        "n",
+        "failed",
+        "p50",
+        "p95",
+        "p99",
+        "waiting",
+        "a second",
+        "in time a second",
+    )
+    times = (found.latency_p50_s, found.latency_p95_s, found.latency_p99_s, found.queue_p50_s)
+    rates = (found.throughput_per_s, found.goodput_per_s)
+    row = (
+        found.arm,
+        _pattern(load),
+        str(found.n),
+        str(found.failed),
+        *map(seconds, times),
+        *map(_rate, rates),
+    )
+    return print_table(columns, [row], right=columns[2:])
 
 
 def _open(workspace: Path | None, name: str, cases: int | None) -> Bench:
@@ -202,6 +254,30 @@ def _sentence(found: Verdict) -> str:
         f"{found.family}: {found.ruling.upper()}. {found.candidate} {100 * found.candidate_rate:.1f} %, "
         f"{found.reference} {100 * found.reference_rate:.1f} %, n = {found.difference.n}; {found.reason}."
     )
+
+
+def _load(pattern: str, rate: float | None, goal: float | None) -> Load:
+    from pydantic import ValidationError
+
+    from orchestrator.bench.load import Load, insist_on_rate
+    from orchestrator.errors import InvalidInput
+
+    try:
+        load = Load.model_validate({"pattern": pattern, "rate_per_s": rate, "goal_s": goal})
+    except ValidationError:
+        raise InvalidInput(
+            f"{pattern!r} is no pattern.", hint="--pattern single-stream, offline or poisson."
+        ) from None
+    insist_on_rate(load)
+    return load
+
+
+def _pattern(load: Load) -> str:
+    return load.pattern if load.rate_per_s is None else f"{load.pattern}, {load.rate_per_s:g} a second"
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _joules(total: float | None, n: int) -> str:

@@ -140,3 +140,17 @@ def test_a_record_that_is_none_is_refused(lilliput: Lilliput, tmp_path: Path) ->
     said = lilliput("bench", "report", str(file))
     assert said.code == 2
     assert "is no record of a benchmark" in said.err
+
+
+@pytest.mark.usefixtures("words")
+def test_an_arm_under_load(lilliput: Lilliput) -> None:
+    said = lilliput("bench", "load", "words", "--arm", "crew", "--pattern", "poisson", "--rate", "50")
+    assert said.code == 0, said.err
+    assert "poisson, 50 a second" in said.out
+    found = lilliput("bench", "load", "words", "--arm", "crew", "--pattern", "offline", "--json").json
+    assert (found["n"], found["failed"]) == (8, 0)
+    assert found["throughput_per_s"] > 0
+    for wrong in (["--pattern", "poisson"], ["--rate", "2"], ["--pattern", "bursty"]):
+        said = lilliput("bench", "load", "words", "--arm", "crew", *wrong)
+        assert said.code == 2
+        assert "--pattern" in said.err
