@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from orchestrator.bench.arms import Outcome
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
+from orchestrator.types import Json
 
 
 def records_folder(settings: Settings, benchmark: str) -> Path:
@@ -57,6 +60,30 @@ def read_record(file: Path) -> BenchRecord:
             f"{file} is no record of a benchmark: {where}: {first['msg']}.",
             hint="Records of another version cannot be read; run the benchmark again.",
         ) from error
+
+
+def export(record: BenchRecord, folder: Path) -> list[Path]:
+    """What each arm answered, a file of JSON lines an arm, for somebody else's scorer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for arm in record.benchmark.arms:
+        own = [outcome for outcome in record.outcomes if outcome.arm == arm.name]
+        lines = [json.dumps(_prediction(outcome), ensure_ascii=False) for outcome in own]
+        file = folder / f"{record.benchmark.name}.{arm.name}.jsonl"
+        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        written.append(file)
+    return written
+
+
+def _prediction(outcome: Outcome) -> Json:
+    return {
+        "id": outcome.case_id,
+        "category": outcome.category,
+        "repeat": outcome.repeat,
+        "status": outcome.status,
+        "output": outcome.output if outcome.status == "completed" else None,
+        "grade": outcome.grade,
+    }
 
 
 def _has_benchmark_record(folder: Path) -> bool:

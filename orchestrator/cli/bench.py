@@ -29,7 +29,7 @@ Cases = Annotated[
 ]
 
 
-for _command in (bench_records.report, bench_records.compare, bench_records.publish):
+for _command in (bench_records.report, bench_records.compare, bench_records.publish, bench_records.export):
     app.command()(_command)
 
 

@@ -101,6 +101,19 @@ def publish(name: Which, workspace: WorkspaceOption = None) -> None:
         to_people().print(f"Evidence: {file}", markup=False, highlight=False)
 
 
+def export(
+    name: Which,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("predictions"),
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write what each arm answered as JSON lines, for somebody else's scorer."""
+    from orchestrator.bench.library import export as write
+    from orchestrator.cli.console import to_people
+
+    for file in write(_find(open_door(workspace), name), out):
+        to_people().print(f"Predictions: {file}", markup=False, highlight=False)
+
+
 def _find(door: Door, name: str) -> BenchRecord:
     from orchestrator.bench.library import find_record
 

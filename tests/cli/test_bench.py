@@ -154,3 +154,13 @@ def test_an_arm_under_load(lilliput: Lilliput) -> None:
         said = lilliput("bench", "load", "words", "--arm", "crew", *wrong)
         assert said.code == 2
         assert "--pattern" in said.err
+
+
+@pytest.mark.usefixtures("words")
+def test_predictions_are_exported(lilliput: Lilliput, tmp_path: Path) -> None:
+    lilliput("bench", "run", "words", "-n", "2")
+    said = lilliput("bench", "export", "words", "-o", str(tmp_path / "out"))
+    assert said.code == 0, said.err
+    rows = [json.loads(line) for line in (tmp_path / "out" / "words.crew.jsonl").read_text().splitlines()]
+    assert [row["output"] for row in rows] == [{"loud": "HELLO"}] * 2
+    assert (tmp_path / "out" / "words.reference.jsonl").is_file()

@@ -1,0 +1,109 @@
+"""The report opens offline, says the verdicts first, hides nothing, and trusts no text."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.bench.failures import worst_failures
+from orchestrator.bench.headline import headline, ruled_families
+from orchestrator.bench.html import percent, render, short
+from orchestrator.bench.library import find_record, read_record, recorded
+from orchestrator.bench.origin import write_record
+from orchestrator.bench.record import BenchRecord
+from orchestrator.errors import UnknownName, UserError
+from orchestrator.settings import Settings
+from tests.bench.test_running import root, run
+
+__all__ = ["root"]
+
+
+@pytest.fixture
+def record(root: Path) -> BenchRecord:
+    bench, ledger, _ = asyncio.run(run(root))
+    return bench.record({}, ledger, remark="a <script> ran beside it")
+
+
+def test_nothing_is_fetched_and_no_script_runs(record: BenchRecord) -> None:
+    page = render([record])
+    assert not re.findall(r"<(?:script|link|img|iframe)\b", page)
+    assert not re.findall(r"(?:src|href)=\"(?!#)[^\"]*", page.replace('xlink:href="#', ""))
+    assert not re.findall(r"url\(\s*['\"]?http|@import", page)
+    assert "a &lt;script&gt; ran beside it" in page
+
+
+def test_the_verdict_comes_first_and_every_arm_has_its_row(record: BenchRecord) -> None:
+    page = render([record])
+    order = [
+        page.index(f'id="{name}"')
+        for name in ("verdicts", "headline", "plots", "families", "books", "method")
+    ]
+    assert order == sorted(order)
+    assert page.count("<svg") == 3
+    for words in ("crew", "reference", record.verdicts[0].reason, record.data_hash[:16], "TPOT ms"):
+        assert words.replace("-", "&#45;") in page or words in page
+
+
+def test_joules_that_are_not_known_are_not_drawn(record: BenchRecord) -> None:
+    figures = tuple(
+        figure.model_copy(update={"costs": figure.costs.model_copy(update={"energy_j": None})})
+        for figure in record.figures
+    )
+    page = render([record.model_copy(update={"figures": figures})])
+    assert page.count("<svg") == 2
+    assert "No joules are shown" in page
+
+
+def test_a_record_survives_being_written(record: BenchRecord, tmp_path: Path) -> None:
+    file = write_record(record, tmp_path)
+    assert read_record(file) == record
+    assert render([read_record(file)]) == render([record])
+
+
+def test_a_record_is_found_by_name_one_s_own_first(record: BenchRecord, root: Path, tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    with pytest.raises(UserError, match="no record yet"):
+        find_record("words", settings, [root])
+    with pytest.raises(UnknownName, match="Did you mean 'words'"):
+        find_record("wordz", settings, [root])
+    shipped = record.model_copy(update={"remark": "shipped"})
+    write_record(shipped, root / "benchmarks" / "words" / "results")
+    assert find_record("words", settings, [root]).remark == "shipped"
+    write_record(record, tmp_path / "state" / "bench" / "records" / "words")
+    assert find_record("words", settings, [root]).remark == record.remark
+    assert recorded(settings, [root]) == ["words"]
+
+
+def test_failures_are_those_that_tell_the_arms_apart(record: BenchRecord) -> None:
+    found = worst_failures(record, "test", ["crew", "reference"])
+    assert found
+    marks = [[cell["mark"] for cell in row["cells"]] for row in found]
+    assert ["✓", "✗"] in marks, "the reference is always wrong here, the crew mostly right"
+    assert all("✗" in row for row in marks)
+
+
+def test_the_headline_counts_confirmed_families_only(record: BenchRecord) -> None:
+    families = ruled_families([record])
+    verdict = families[0].verdict
+    for ruling, expected in (("confirmed", 1.0), ("refuted", 0.0)):
+        ruled = families[0]._replace(verdict=verdict.model_copy(update={"ruling": ruling}))
+        shares = {share.quantity: share for share in headline([ruled])}
+        assert shares["calls"].replaceable == shares["joules"].replaceable == expected
+        assert shares["cost"].replaceable is None, "no price is declared here"
+    small, large = families[0].candidate, families[0].reference
+    cheap = small.model_copy(update={"costs": small.costs.model_copy(update={"seconds": 1.0})})
+    dear = large.model_copy(update={"costs": large.costs.model_copy(update={"seconds": 4.0})})
+    won = verdict.model_copy(update={"ruling": "confirmed"})
+    ruled = families[0]._replace(candidate=cheap, reference=dear, verdict=won)
+    assert {share.quantity: share.saved for share in headline([ruled])}["seconds"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "–"), (0.0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (1234.5, "1,234")]
+)
+def test_figures_are_short_and_unknown_is_no_zero(value: float | None, said: str) -> None:
+    assert short(value) == said
+    assert percent(None) == "–"
