@@ -12,13 +12,13 @@ from orchestrator.agent import Call, messages_of
 from orchestrator.kit.spans import locate
 from orchestrator.types import Answer, Json
 
-_SPARE_TOKENS, _MOST_SPANS = 48, 24
+_MOST_SPANS, _TOKENS_PER_SPAN = 12, 16
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     text, kinds = inputs["text"], list(dict.fromkeys(inputs["kinds"]))
-    # Quotes cannot be longer than the text; kinds and brackets come on top.
-    budget = _SPARE_TOKENS + len(text)
+    # Quotes cannot be longer than the text; kinds and brackets come on top, for as many as there may be.
+    budget = _MOST_SPANS * _TOKENS_PER_SPAN + len(text) // 2
     written, confidence = await call.generate_json(
         messages_of(call.spec, inputs), schema_of(kinds, len(text)), max_tokens=budget
     )

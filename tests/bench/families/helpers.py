@@ -34,7 +34,7 @@ def failed(name: str, files: Mapping[str, Path], case: Case) -> float:
 
 
 def module(path: str) -> Any:
-    """Python of a content folder, such as `benchmarks/tagging/agents/tag-known-values/answer.py`."""
+    """Python of a content folder, such as `benchmarks/extraction/agents/tag-known-values/answer.py`."""
     return load_module(ROOT / path)
 
 

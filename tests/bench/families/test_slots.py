@@ -239,7 +239,7 @@ def test_the_real_xsid_slots(tmp_path: Path) -> None:
 
 
 def test_the_word_list_takes_the_longest_known_value_and_its_usual_kind() -> None:
-    floor = module("benchmarks/tagging/agents/tag-known-values/answer.py")
+    floor = module("benchmarks/extraction/agents/tag-known-values/answer.py")
     rows = [("city", "New York"), ("state", "York"), ("state", "Iowa"), ("city", "Iowa"), ("state", "iowa")]
     examples = tuple(Example("", json.dumps({"spans": [{kind: words}]})) for kind, words in rows)
     text = "from new york, Iowa to Yorkshire"
@@ -255,7 +255,7 @@ async def test_the_floor_reads_the_examples_of_its_folder(snips: dict[str, Path]
     (tmp_path / "m").mkdir()
     code("snips").materials(snips, tmp_path / "m")
     answer = await ask_content(
-        ("tagging",),
+        ("extraction",),
         "tag-known-values",
         {"text": "to gent3", "folder": "slots/GetWeather"},
         roots=(tmp_path / "m",),
