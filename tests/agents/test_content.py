@@ -16,7 +16,7 @@ from tests.agents.crew import toolbox, workspace
 
 CREW = {
     *("triage", "language", "choose-tool", "call-tool", "use-tool", "extract-fields", "find-answer"),
-    *("redact", "draft-reply", "calculate", "plan", "tag-spans"),
+    *("redact", "draft-reply", "calculate", "plan", "tag-spans", "answer-question"),
 }
 WORKFLOWS = {"service-desk", "quote", "invoice", "tool-use"}
 CODE_ONLY = {"redact", "calculate"}
