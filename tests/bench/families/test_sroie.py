@@ -140,6 +140,22 @@ async def test_fields_can_be_copied_with_an_example_in_sight() -> None:
     assert shown == f'{head}\n\nText:\nTOTAL 3.00\n{{"total": "3.00"}}\n\nText:{tail}'
 
 
+@pytest.mark.parametrize(
+    ("address", "copied"),
+    [
+        ("12, Jalan Merah, 81100 Johor", True),
+        ("12, Jalan Merah, Johor 81100", False),
+        ("13, Jalan Merah, 81100 Johor", False),
+        ("n,s,81", False),
+    ],
+)
+async def test_an_address_over_lines_may_be_joined_with_commas(address: str, copied: bool) -> None:
+    schema = {"type": "object", "properties": {"address": {"type": "string"}}, "required": ["address"]}
+    inputs = {"text": "Towns\n12, JALAN MERAH\n81100 JOHOR", "schema": schema}
+    asked = await ask("extract-fields", inputs, model_says({"address": address}))
+    assert (not asked.refused) is copied
+
+
 def test_the_real_receipts() -> None:
     files = real_files("sroie")
     splits = check_splits("sroie", files, {"test": 125, "dev": 41})
