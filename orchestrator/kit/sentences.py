@@ -1,6 +1,6 @@
 """Where the sentences of a text stand: good enough to compare them one by one, no linguist.
 
-Lines, table cells (`|`) and wide gaps end a sentence too. What has no end for long is cut between words, since
+Lines, table cells (`|`) and wide gaps end a sentence too. What has no end for long is cut between words:
 encoders read only so far.
 """
 
