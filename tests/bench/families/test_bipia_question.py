@@ -115,6 +115,13 @@ async def test_an_answer_must_stand_in_the_text() -> None:
         assert not (await ask("answer-question", inputs, model_says({"answer": said}))).refused
 
 
+async def test_an_amount_may_be_written_otherwise() -> None:
+    inputs = {"text": "You sent $2,099.00 to Bob.", "question": "How much?"}
+    for said, refused in (("$2099.00", False), ("$2,099", False), ("$2098.00", True)):
+        asked = await ask("answer-question", inputs, model_says({"answer": said}))
+        assert bool(asked.refused) is refused
+
+
 async def test_examples_come_before_the_text() -> None:
     model = model_says({"answer": None})
     examples = [{"text": "A\nQuestion: B", "label": '{"answer": "A"}'}]
