@@ -67,11 +67,13 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
-    rows = _rows(files, "train")
-    write_examples(
-        folder,
-        (Example("\n".join(shown(row["lines"])), json.dumps(row["key"], ensure_ascii=False)) for row in rows),
+    """A receipt that was scanned twice, and is measured, is not learned from."""
+    measured = {case.inputs["text"] for split in ("test", "dev") for case in read_cases(files, split)}
+    rows = (("\n".join(shown(row["lines"])), row["key"]) for row in _rows(files, "train"))
+    examples = (
+        Example(text, json.dumps(key, ensure_ascii=False)) for text, key in rows if text not in measured
     )
+    write_examples(folder, examples)
 
 
 def shown(lines: Sequence[str]) -> list[str]:

@@ -124,6 +124,7 @@ def snips_row(*parts: tuple[str, str] | str) -> dict[str, Any]:
 def snips(tmp_path: Path) -> dict[str, Path]:
     for intent in INTENTS:
         train = [snips_row("in ", (f"Gent{n}", "city")) for n in range(21)]
+        train[5] = snips_row("in ", ("gent0", "city"))
         test = [snips_row(" rain in ", (" Caf\u00e9 ", "city"), "at ", ("noon", "timeRange"))]
         rows = json.dumps({intent: train}, ensure_ascii=False)
         write(tmp_path, f"train_{intent}_full.json", rows)
@@ -176,7 +177,8 @@ def test_snips_learns_from_neither_split(snips: dict[str, Path], tmp_path: Path)
     code("snips").materials(snips, made)
     learned = {row.text for row in read_examples(made / "slots" / "GetWeather")}
     measured = {c.inputs["text"] for split in ("test", "dev") for c in code("snips").read_cases(snips, split)}
-    assert learned == {f"in Gent{n}" for n in range(1, 20)}
+    # The first and the last are for working on prompts, and the sixth is the first once more.
+    assert learned == {f"in Gent{n}" for n in range(1, 20) if n != 5}
     assert not learned & measured
 
 
@@ -192,7 +194,14 @@ def test_the_real_snips() -> None:
 
 @pytest.fixture
 def xsid(tmp_path: Path) -> dict[str, Path]:
-    write(tmp_path, "en.test.conll", "\n".join([ENGLISH] * 6))
+    write(
+        tmp_path,
+        "en.test.conll",
+        "\n".join(
+            ENGLISH.replace("alarm,", f"alarm{n},").replace("\talarm\t", f"\talarm{n}\t")
+            for n in (*range(6), 0)
+        ),
+    )
     write(tmp_path, "nl.valid.conll", DUTCH + "\n\n")
     return {name: tmp_path / name for name in ("en.test.conll", "nl.valid.conll")}
 
@@ -204,7 +213,7 @@ def test_xsid_puts_tokens_together(xsid: dict[str, Path]) -> None:
     assert case.inputs["kinds"] == ["datetime", "reminder_noun"]
     dev = code("xsid-slots").read_cases(xsid, "dev")
     assert [one.id for one in dev] == ["dev_0", "dev_1"]
-    assert dev[0].gold == [["reminder_noun", 7, 12], ["datetime", 14, 21]]
+    assert dev[0].gold == [["reminder_noun", 7, 13], ["datetime", 15, 22]]
 
 
 def test_xsid_slots_are_right_or_wrong(xsid: dict[str, Path]) -> None:
@@ -224,7 +233,8 @@ def test_xsid_says_which_token_is_malformed(xsid: dict[str, Path]) -> None:
 
 def test_xsid_learns_from_english_that_is_not_in_dev(xsid: dict[str, Path], tmp_path: Path) -> None:
     code("xsid-slots").materials(xsid, tmp_path)
-    assert len(read_examples(tmp_path)) == 4
+    # Of seven requests two are for working on prompts, and one of these is in the file twice.
+    assert [row.text[7:13] for row in read_examples(tmp_path)] == ["alarm1", "alarm2", "alarm3", "alarm4"]
 
 
 def test_the_real_xsid_slots(tmp_path: Path) -> None:
@@ -232,7 +242,7 @@ def test_the_real_xsid_slots(tmp_path: Path) -> None:
     splits = check_splits("xsid-slots", files, {"nl": 300, "dev": 100})
     assert len(splits["nl"][0].inputs["kinds"]) == 34
     code("xsid-slots").materials(files, tmp_path)
-    assert len(read_examples(tmp_path)) == 400
+    assert len(read_examples(tmp_path)) == 383
 
 
 # --- the floor, and the agent that quotes ---------------------------------------------------------------
