@@ -16,7 +16,8 @@ from tests.agents.crew import toolbox, workspace
 
 CREW = {
     *("triage", "language", "choose-tool", "call-tool", "use-tool", "extract-fields", "find-answer"),
-    *("redact", "draft-reply", "calculate", "plan"),
+    *("redact", "draft-reply", "calculate", "plan", "tag-spans", "answer-question"),
+    "detect-injection",
 }
 WORKFLOWS = {"service-desk", "quote", "invoice", "tool-use"}
 CODE_ONLY = {"redact", "calculate"}

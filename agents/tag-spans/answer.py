@@ -1,0 +1,45 @@
+"""The model quotes, code finds the places: small models cannot count characters.
+
+A quote that is not in the text is dropped, and the answer then claims no confidence: with another model
+to ask, that one is asked; with none, what was found still stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.agent import Call, messages_of
+from orchestrator.kit.spans import locate
+from orchestrator.types import Answer, Json
+
+_MOST_SPANS, _TOKENS_PER_SPAN = 12, 16
+
+
+async def answer(inputs: dict[str, Any], call: Call) -> Answer:
+    text, kinds = inputs["text"], list(dict.fromkeys(inputs["kinds"]))
+    # Quotes cannot be longer than the text; kinds and brackets come on top, for as many as there may be.
+    budget = _MOST_SPANS * _TOKENS_PER_SPAN + len(text) // 2
+    written, confidence = await call.generate_json(
+        messages_of(call.spec, inputs), schema_of(kinds, len(text)), max_tokens=budget
+    )
+    quotes = [(kind, words) for part in written["spans"] for kind, words in part.items()]
+    spans, lost = locate(text, quotes)
+    found = [{**span._asdict(), "text": text[span.start : span.end]} for span in spans]
+    reason = f"{len(lost)} quotes are not in the text" if lost else None
+    return Answer(output={"spans": found}, confidence=0.0 if lost else confidence, reason=reason)
+
+
+def schema_of(kinds: list[str], longest: int) -> Json:
+    """One object with one key a span: half the tokens of `{"kind": …, "text": …}`."""
+    words = {"type": "string", "minLength": 1, "maxLength": max(longest, 1)}
+    one_of = [
+        {"type": "object", "properties": {kind: words}, "required": [kind], "additionalProperties": False}
+        for kind in kinds
+    ]
+    spans = {"type": "array", "maxItems": _MOST_SPANS, "items": {"anyOf": one_of}}
+    return {
+        "type": "object",
+        "properties": {"spans": spans},
+        "required": ["spans"],
+        "additionalProperties": False,
+    }
