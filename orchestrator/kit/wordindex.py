@@ -18,6 +18,8 @@ from orchestrator.kit.words import all_words
 
 # The usual constants: how fast repeats stop counting, and how much length is held against a text.
 _K1, _B = 1.2, 0.75
+Floats = NDArray[np.float64]
+_NOWHERE = (np.array([], dtype=np.intp), np.array([], dtype=np.float64))
 
 
 class WordIndex:
@@ -25,24 +27,32 @@ class WordIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._size = len(texts)
-        self._places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         lengths = np.zeros(len(texts))
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for place, text in enumerate(texts):
             bag = Counter(all_words(text))
             lengths[place] = bag.total()
             for word, count in bag.items():
-                self._places[word].append((place, count))
-        self._longness = 1 - _B + _B * lengths / max(float(lengths.mean()) if len(texts) else 0.0, 1.0)
+                found[word].append((place, count))
+        longness = 1 - _B + _B * lengths / max(float(lengths.mean()) if len(texts) else 0.0, 1.0)
+        self._postings = {word: self._posting(pairs, longness) for word, pairs in found.items()}
 
-    def scores(self, question: str) -> NDArray[np.float64]:
+    def _posting(self, pairs: Sequence[tuple[int, int]], longness: Floats) -> tuple[NDArray[np.intp], Floats]:
+        """Where a word stands, and what it is worth there."""
+        places, counts = np.array(pairs, dtype=np.intp).T
+        rarity = self._rarity(len(places))
+        return places, rarity * counts * (_K1 + 1) / (counts + _K1 * longness[places])
+
+    def _rarity(self, holders: int) -> float:
+        return math.log(1 + (self._size - holders + 0.5) / (holders + 0.5))
+
+    def scores(self, question: str) -> Floats:
         """One score a text, between 0 and 1; all 0 for a question without content words."""
         scores, best = np.zeros(self._size), 0.0
         for word in set(all_words(question)):
-            found = self._places.get(word, [])
-            rarity = math.log(1 + (self._size - len(found) + 0.5) / (len(found) + 0.5))
-            for place, count in found:
-                scores[place] += rarity * count * (_K1 + 1) / (count + _K1 * self._longness[place])
-            best += rarity
+            places, worth = self._postings.get(word, _NOWHERE)
+            scores[places] += worth
+            best += self._rarity(len(places))
         return np.clip(scores / best, 0.0, 1.0) if best else scores
 
 
