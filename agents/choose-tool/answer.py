@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.agent import Call
+from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.words import coverage, split_name, word_set
 from orchestrator.types import Answer
 
@@ -40,13 +41,6 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
         return _abstain(reason, score, margin, runner_up)
     reason = f"{best['name']} fits with {score:.2f}" + (f", next {runner_up}" if runner_up else "")
     return Answer(output=_output(best, score, margin, runner_up, reason), confidence=score, reason=reason)
-
-
-def card_text(tool: Mapping[str, Any]) -> str:
-    """What is embedded for a tool."""
-    arguments = ", ".join(split_name(name) for name in _properties(tool))
-    text = f"{split_name(tool['name'])}: {tool.get('description') or ''}"
-    return f"{text} ({arguments})" if arguments else text
 
 
 def features(
@@ -77,11 +71,6 @@ def _overlaps(said: frozenset[str], tool: Mapping[str, Any]) -> tuple[float, flo
     required = (tool.get("parameters") or {}).get("required") or []
     arguments = word_set(" ".join(split_name(name) for name in required))
     return coverage(about, said), coverage(arguments, said)
-
-
-def _properties(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    properties: Mapping[str, Any] = (tool.get("parameters") or {}).get("properties") or {}
-    return properties
 
 
 def _output(

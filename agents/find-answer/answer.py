@@ -1,15 +1,12 @@
 """Hybrid retrieval over Markdown: meaning by cosine, words by BM25, one sum, one threshold.
 
 A passage is a paragraph, list or table under its headings, with the line it starts on. The quote is the
-passage word for word, so that a reader can check it; nothing is written here by a model. BM25 is divided by
-what a passage with every word of the question would get, so that it lies between 0 and 1 like the cosine.
+passage word for word, so that a reader can check it; nothing is written here by a model.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +16,9 @@ from numpy.typing import NDArray
 
 from orchestrator.agent import Call
 from orchestrator.errors import InvalidInput
-from orchestrator.kit.words import all_words
+from orchestrator.kit.wordindex import word_index
 from orchestrator.types import Answer
 
-# The usual BM25 constants: how fast repeats stop counting, and how much length is held against a passage.
-_K1, _B = 1.2, 0.75
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 
@@ -70,23 +65,9 @@ async def _scores(
     vectors = await call.embed([passage.indexed for passage in passages], keep=True)
     (asked,) = await call.embed([question])
     cosines = np.clip(vectors @ asked, 0.0, 1.0)
-    words = word_scores(question, [passage.indexed for passage in passages])
+    words = word_index(tuple(passage.indexed for passage in passages)).scores(question)
     made: NDArray[np.float64] = weight * cosines + (1 - weight) * words
     return made
-
-
-def word_scores(question: str, texts: Sequence[str]) -> NDArray[np.float64]:
-    """BM25 of each text, as a share of what holding every word of the question once would give."""
-    bags = [Counter(all_words(text)) for text in texts]
-    lengths = np.array([bag.total() for bag in bags], dtype=np.float64)
-    longness = 1 - _B + _B * lengths / max(lengths.mean(), 1.0)
-    scores, best = np.zeros(len(texts)), 0.0
-    for word in set(all_words(question)):
-        counts = np.array([bag[word] for bag in bags], dtype=np.float64)
-        rarity = math.log(1 + (len(bags) - np.count_nonzero(counts) + 0.5) / (np.count_nonzero(counts) + 0.5))
-        scores += rarity * counts * (_K1 + 1) / (counts + _K1 * longness)
-        best += rarity
-    return np.clip(scores / best, 0.0, 1.0) if best else scores
 
 
 # --- Markdown -------------------------------------------------------------------------------------------

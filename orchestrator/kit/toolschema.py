@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.kit.words import split_name
+
 Json = dict[str, Any]
 
 _TYPE_NAMES = {
@@ -72,6 +74,14 @@ def describe(schema: Mapping[str, Any]) -> str:
         return json.dumps(schema, ensure_ascii=False)
     required = schema.get("required", [])
     return "\n".join(_line(name, field, name in required) for name, field in schema["properties"].items())
+
+
+def card_text(tool: Mapping[str, Any]) -> str:
+    """A tool as one line for an encoder: its name in words, what it does, and what it is given."""
+    properties = (tool.get("parameters") or {}).get("properties") or {}
+    arguments = ", ".join(split_name(name) for name in properties)
+    text = f"{split_name(tool['name'])}: {tool.get('description') or ''}"
+    return f"{text} ({arguments})" if arguments else text
 
 
 def _line(name: str, field: Mapping[str, Any], required: bool) -> str:

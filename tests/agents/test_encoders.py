@@ -6,7 +6,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
 from orchestrator.errors import InvalidInput
@@ -156,14 +155,6 @@ def test_every_quote_is_in_its_file_word_for_word() -> None:
     folder = workspace().roots[0] / "configs" / "handbook"
     for passage in RULES.read_folder(folder, 700):
         assert passage.text in (folder / passage.file).read_text("utf-8")
-
-
-def test_word_scores_lie_between_zero_and_one() -> None:
-    scores = RULES.word_scores("paper jam", ["remove the paper jam", "ask for leave", "paper"])
-    assert np.argmax(scores) == 0
-    assert scores[1] == 0
-    assert 0 < scores[2] < scores[0] <= 1
-    assert not RULES.word_scores("the of", ["a b"]).any()
 
 
 async def test_find_answer_quotes_with_file_heading_and_line(tmp_path: Path) -> None:

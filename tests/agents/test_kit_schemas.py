@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from orchestrator.kit.arguments import conform, empty_required, invented_number, placeholder_in, settle
-from orchestrator.kit.toolschema import call_schema, describe, normalise, parameters_of
+from orchestrator.kit.toolschema import call_schema, card_text, describe, normalise, parameters_of
 
 LEADERBOARD_TOOL: dict[str, Any] = {
     "name": "geometry.area",
@@ -131,3 +131,10 @@ def test_a_number_must_come_from_the_text_or_the_description() -> None:
 def test_an_empty_required_argument_is_seen() -> None:
     assert empty_required({"a": ""}, {"required": ["a"]}) == "a: is empty"
     assert empty_required({"a": 0}, {"required": ["a"]}) is None
+
+
+def test_a_tool_is_one_line_for_an_encoder() -> None:
+    properties: dict[str, Any] = {"cityName": {}, "days": {}}
+    tool = {"name": "getWeather", "description": "Forecast.", "parameters": {"properties": properties}}
+    assert card_text(tool) == "get Weather: Forecast. (city Name, days)"
+    assert card_text({"name": "stop"}) == "stop: "
