@@ -5,6 +5,8 @@
 #   make test     all tests but the slow ones          make test-all   the slow ones too
 #   make lint     ruff, mypy --strict, import-linter   make wheel      dist/lilliput-*.whl
 #   make benchmark-quick  a first verdict on BFCL, in a quarter of an hour
+#   make benchmark        all families, with LILLIPUT_DATA_DIR; hours; goes on where it was stopped
+#   make readme           the README's table of verdicts, from the committed records
 #   make setup    .venv with everything                make clean      remove what these targets made here
 #
 # PYTHON=python3.12       another interpreter
@@ -23,8 +25,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
 # What the tests of real models need; each takes a few seconds once it is in the cache.
 TEST_MODELS := lid-176 minilm-l6 minilm-l6-f32 smollm2-135m smollm2-135m-f32 qwen2.5-coder-0.5b
+# All families; the demo's 20 cases and the calibrations are apart.
+BENCHMARKS := clinc150 xsid snips xsid-slots sroie bfcl-live seal-tools bfcl-calls seal-calls ultratool-plans nestful \
+	tau2-retrieval presidio bipia-injection bipia-question gsm8k
 
-.PHONY: demo benchmark-quick test test-all lint format wheel setup clean
+.PHONY: demo benchmark-quick benchmark readme test test-all lint format wheel setup clean
 .DEFAULT_GOAL := setup
 
 demo: $(VENV)/.ready
@@ -32,6 +37,14 @@ demo: $(VENV)/.ready
 
 benchmark-quick: $(VENV)/.ready-report
 	@$(BIN)/lilliput bench run bfcl-quick
+
+# What cannot run, for want of its data, says so, and the others run.
+benchmark: $(VENV)/.ready-report
+	@for name in $(BENCHMARKS); do $(BIN)/lilliput bench run $$name || echo "$$name was left out."; done
+	@$(BIN)/lilliput bench report $(BENCHMARKS) -o report.html
+
+readme: $(VENV)/.ready-report
+	@$(BIN)/lilliput bench table --shipped --into README.md
 
 test: $(VENV)/.ready-dev
 	@$(BIN)/lilliput models pull $(TEST_MODELS)

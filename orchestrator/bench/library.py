@@ -14,6 +14,8 @@ from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
 from orchestrator.types import Json
 
+_IS_BENCHMARK = '"kind": "benchmark"'
+
 
 def records_folder(settings: Settings, benchmark: str) -> Path:
     return settings.state_dir / "bench" / "records" / benchmark
@@ -29,7 +31,7 @@ def find_record(name: str, settings: Settings, roots: Sequence[Path]) -> BenchRe
     own = records_folder(settings, name)
     shipped = [root / "benchmarks" / name / "results" for root in roots]
     for folder in (own, *reversed(shipped)):
-        if files := sorted(folder.glob("*.json")):
+        if files := _benchmark_records(folder):
             return read_record(files[-1])
     known = {file.parent.name for root in roots for file in root.glob("benchmarks/*/benchmark.yaml")}
     if name not in known:
@@ -41,7 +43,14 @@ def recorded(settings: Settings, roots: Sequence[Path]) -> list[str]:
     """The names of the benchmarks that have a record of this form."""
     folders = [*records_folder(settings, "x").parent.glob("*")]
     folders += [file.parent for root in roots for file in root.glob("benchmarks/*/results")]
-    return sorted({folder.name for folder in folders if _has_benchmark_record(folder)})
+    return sorted({folder.name for folder in folders if _benchmark_records(folder)})
+
+
+def shipped_records(roots: Sequence[Path]) -> list[BenchRecord]:
+    """The newest record of each benchmark under `benchmarks/*/results/`."""
+    folders = sorted(folder for root in roots for folder in root.glob("benchmarks/*/results"))
+    newest = [_benchmark_records(folder)[-1:] for folder in folders]
+    return [read_record(file) for files in newest for file in files]
 
 
 def read_record(file: Path) -> BenchRecord:
@@ -86,5 +95,6 @@ def _prediction(outcome: Outcome) -> Json:
     }
 
 
-def _has_benchmark_record(folder: Path) -> bool:
-    return any('"kind": "benchmark"' in file.read_text("utf-8")[:20000] for file in folder.glob("*.json"))
+def _benchmark_records(folder: Path) -> list[Path]:
+    """Oldest first. Records of other kinds, such as the demo's, lie in such folders too."""
+    return [file for file in sorted(folder.glob("*.json")) if _IS_BENCHMARK in file.read_text("utf-8")]

@@ -29,8 +29,8 @@ Cases = Annotated[
 ]
 
 
-for _command in (bench_records.report, bench_records.compare, bench_records.publish, bench_records.export):
-    app.command()(_command)
+for _command in ("report", "compare", "publish", "export", "table"):
+    app.command()(getattr(bench_records, _command))
 
 
 @app.command("list")

@@ -34,15 +34,9 @@ def report(
 ) -> None:
     """Write one HTML page over the newest records; it opens offline."""
     from orchestrator.bench.html import render
-    from orchestrator.bench.library import recorded
     from orchestrator.cli.console import to_people
-    from orchestrator.errors import UserError
 
-    door = open_door(workspace)
-    chosen = names or recorded(door.settings, door.workspace.roots)
-    if not chosen:
-        raise UserError("No benchmark has a record yet.", hint="Type: lilliput bench run bfcl-quick")
-    page = render([_find(door, name) for name in chosen], price=_price(price))
+    page = render(_chosen(open_door(workspace), names), price=_price(price))
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.new")
     temporary.write_text(page, "utf-8")
@@ -101,6 +95,38 @@ def publish(name: Which, workspace: WorkspaceOption = None) -> None:
         to_people().print(f"Evidence: {file}", markup=False, highlight=False)
 
 
+def table(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all without any."),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Put it between the two markers in this file.")
+    ] = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="From the records under benchmarks/*/results/ only.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Print the verdicts as a Markdown table."""
+    from orchestrator.bench.library import shipped_records
+    from orchestrator.bench.markdown import verdict_table, with_table
+    from orchestrator.cli.console import to_stdout
+    from orchestrator.errors import UserError
+
+    door = open_door(workspace)
+    records = shipped_records(door.workspace.roots) if shipped else _chosen(door, names)
+    if into is None:
+        return to_stdout().print(verdict_table(records), markup=False, highlight=False, soft_wrap=True)
+    try:
+        into.write_text(with_table(into.read_text("utf-8"), records), "utf-8")
+    except ValueError as problem:
+        raise UserError(
+            f"{into}: {problem}.", hint="Put the two markers where the table shall stand."
+        ) from None
+    return None
+
+
 def export(
     name: Which,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("predictions"),
@@ -112,6 +138,16 @@ def export(
 
     for file in write(_find(open_door(workspace), name), out):
         to_people().print(f"Predictions: {file}", markup=False, highlight=False)
+
+
+def _chosen(door: Door, names: list[str] | None) -> list[BenchRecord]:
+    from orchestrator.bench.library import recorded
+    from orchestrator.errors import UserError
+
+    chosen = names or recorded(door.settings, door.workspace.roots)
+    if not chosen:
+        raise UserError("No benchmark has a record yet.", hint="Type: lilliput bench run bfcl-quick")
+    return [_find(door, name) for name in chosen]
 
 
 def _find(door: Door, name: str) -> BenchRecord:

@@ -1,0 +1,66 @@
+"""The verdicts as a Markdown table, for a README: generated from records, never typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.bench.headline import Ruled, ruled_families
+from orchestrator.bench.plots import family_name
+from orchestrator.bench.record import ArmFamily, BenchRecord
+
+BEGIN, END = "<!-- verdicts: make readme -->", "<!-- end of verdicts -->"
+_HEAD = (
+    "| subtask | verdict | small | larger | difference | n | time | energy |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
+def verdict_table(records: Sequence[BenchRecord]) -> str:
+    """One row a family. Ratios of time and energy are larger over small, of the arms that were compared."""
+    return "\n".join([*_HEAD, *(_row(ruled) for ruled in ruled_families(records))]) + "\n"
+
+
+def with_table(text: str, records: Sequence[BenchRecord]) -> str:
+    """`text` with the table between its two markers. Raises ValueError where they are not there."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the text has no {BEGIN} with {END} after it")
+    return f"{before}{BEGIN}\n{verdict_table(records)}{END}{after}"
+
+
+def _row(ruled: Ruled) -> str:
+    verdict = ruled.verdict
+    interval = verdict.difference.interval
+    cells = (
+        family_name(ruled),
+        f"**{verdict.ruling}**",
+        f"{verdict.candidate} {100 * verdict.candidate_rate:.0f} %",
+        f"{verdict.reference} {100 * verdict.reference_rate:.0f} %",
+        f"{100 * verdict.difference.value:+.0f} ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})",
+        str(verdict.difference.n),
+        _times(_seconds(ruled.reference), _seconds(ruled.candidate)),
+        _times(_joules(ruled.reference), _joules(ruled.candidate)),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _seconds(figure: ArmFamily) -> float | None:
+    return figure.summary.latency_p50_s
+
+
+def _joules(figure: ArmFamily) -> float | None:
+    return None if figure.costs.energy_j is None else figure.costs.energy_j / figure.summary.n
+
+
+def _times(larger: float | None, small: float | None) -> str:
+    if larger is None or not small:
+        return "–"
+    ratio = larger / small
+    return (
+        f"{ratio:,.0f} x less"
+        if ratio >= 2
+        else f"{ratio:.1f} x less"
+        if ratio >= 1
+        else f"{1 / ratio:.1f} x more"
+    )

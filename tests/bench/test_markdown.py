@@ -1,0 +1,61 @@
+"""The README's table is what the committed records say."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from orchestrator.bench.library import shipped_records
+from orchestrator.bench.markdown import BEGIN, END, verdict_table, with_table
+from orchestrator.bench.record import BenchRecord
+from orchestrator.workspace import builtin_root
+from tests.bench.test_running import root, run
+
+__all__ = ["root"]
+
+README = builtin_root() / "README.md"
+
+
+@pytest.fixture
+def record(root: Path) -> BenchRecord:
+    bench, ledger, _ = asyncio.run(run(root))
+    return bench.record({}, ledger)
+
+
+def committed() -> list[BenchRecord]:
+    return shipped_records([builtin_root()])
+
+
+def test_a_family_is_a_row(record: BenchRecord) -> None:
+    rows = verdict_table([record]).splitlines()
+    assert len(rows) == 3
+    assert rows[2].startswith("| words | **")
+    assert f"| {record.verdicts[0].difference.n} |" in rows[2]
+    assert rows[2].count("|") == rows[0].count("|")
+
+
+def test_it_goes_between_the_markers_and_nothing_else_changes(record: BenchRecord) -> None:
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    new = with_table(text, [record])
+    assert new.startswith(f"before\n{BEGIN}\n| subtask")
+    assert new.endswith(f"{END}\nafter\n")
+    assert "old" not in new
+    assert with_table(new, [record]) == new
+    with pytest.raises(ValueError, match="verdicts"):
+        with_table("no markers", [record])
+
+
+@pytest.mark.skipif(not README.is_file(), reason="installed without a README")
+def test_the_readme_says_what_the_records_say() -> None:
+    text = README.read_text("utf-8")
+    assert with_table(text, committed()) == text, "type: make readme"
+
+
+def test_no_committed_record_is_of_changed_code_or_unfinished() -> None:
+    for record in committed():
+        commit = record.environment.commit
+        assert commit, record.benchmark.name
+        assert not commit.dirty, record.benchmark.name
+        assert record.unscored == 0, record.benchmark.name
