@@ -145,6 +145,13 @@ async def test_a_generator_is_held_to_the_tools() -> None:
     assert prompt.endswith("Request: the weather by text")
 
 
+async def test_a_step_that_is_repeated_is_dropped() -> None:
+    plan = chain(["weather", "send_sms"])
+    model = says({"steps": [*plan, {"tool": "weather", "after": ["send_sms"]}]})
+    inputs = {"text": "x", "tools": [{"name": "weather"}, {"name": "send_sms"}]}
+    assert (await ask_own("tool-plans", "plan-steps", inputs, model)).output == {"steps": plan}
+
+
 def test_a_plan_that_waits_for_itself_is_refused() -> None:
     agent = agent_of("tool-plans", "plan-steps")
     inputs = {"text": "x", "tools": [{"name": "a"}, {"name": "b"}]}

@@ -26,10 +26,18 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
         "additionalProperties": False,
     }
     listing = "\n".join(_line(tool) for tool in inputs["tools"])
-    output, confidence = await call.generate_json(
+    written, confidence = await call.generate_json(
         messages_of(call.spec, {**inputs, "listing": listing}), schema
     )
-    return Answer(output=output, confidence=confidence)
+    return Answer(output={"steps": once(written["steps"])}, confidence=confidence)
+
+
+def once(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Only the first step of each tool: a JSON schema cannot forbid a model to repeat itself."""
+    kept: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        kept.setdefault(step["tool"], step)
+    return list(kept.values())
 
 
 def _line(tool: dict[str, Any]) -> str:
