@@ -9,7 +9,7 @@ from orchestrator.types import Answer
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
-    choices = [*dict.fromkeys(inputs["labels"]), *([None] if inputs.get("none") else [])]
+    choices = [*dict.fromkeys(inputs["labels"]), *([None] if inputs.get("no_label") else [])]
     schema = {
         "type": "object",
         "properties": {"label": {"enum": choices}},

@@ -2,8 +2,7 @@
 
 `simple_python` is not measured here: the prompt and the confidence gate of call-tool were developed on it.
 So its rows are what generators may learn from (even ones) and what prompts are worked on with (odd ones).
-Half of `multiple` (100 of 200) asks the very questions of `simple_python`, with more functions to choose
-from; those are left out.
+Cases of other categories that ask its very questions are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from orchestrator.bench.cases import Case, Scored
 from orchestrator.errors import InvalidInput, UnknownName
 from orchestrator.kit.shots import Shot, write_shots
 
-_DEVELOPED_ON = "simple_python"
 _MEASURED = ("live_simple", "live_multiple", "multiple")
 
 
@@ -26,7 +24,7 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
     """`category` is one of the leaderboard's that are measured, or `dev`."""
     if category not in (*_MEASURED, "dev"):
         raise UnknownName("category of bfcl-calls", category, (*_MEASURED, "dev"))
-    for row in _developed(files)[1::2] if category == "dev" else _measured(files, category):
+    for row in _developed(files)[1::2] if category == "dev" else bfcl.measured_cases(files, category):
         inputs = {"text": row.text, "tools": row.tools}
         yield Case(id=row.id, category=category, inputs=inputs, gold=row.model_dump(mode="json"))
 
@@ -58,12 +56,7 @@ def materials(files: Mapping[str, Path], folder: Path) -> None:
 
 
 def _developed(files: Mapping[str, Path]) -> list[bfcl.BfclCase]:
-    return bfcl.read_cases(files, _DEVELOPED_ON)
-
-
-def _measured(files: Mapping[str, Path], category: str) -> list[bfcl.BfclCase]:
-    known = {row.text for row in _developed(files)}
-    return [row for row in bfcl.read_cases(files, category) if row.text not in known]
+    return bfcl.read_cases(files, bfcl.DEVELOPED_ON)
 
 
 def _shot(row: bfcl.BfclCase) -> Shot:

@@ -16,7 +16,7 @@ NO_ANSWER_MAY_BE_RIGHT = True
 
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
-    for case in bfcl.read_cases(files, category):
+    for case in bfcl.measured_cases(files, category):
         inputs = {"text": case.text, "tools": case.tools}
         yield Case(id=case.id, category=category, inputs=inputs, gold=case.model_dump(mode="json"))
 

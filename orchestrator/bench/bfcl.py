@@ -22,6 +22,7 @@ Category = Literal[
     "simple_python", "multiple", "irrelevance", "live_simple", "live_multiple", "live_irrelevance"
 ]
 
+DEVELOPED_ON: Category = "simple_python"
 _NO_CALL_IS_RIGHT = ("irrelevance", "live_irrelevance")
 
 
@@ -73,6 +74,19 @@ def read_cases(files: Mapping[str, Path], category: str) -> list[BfclCase]:
     if category not in _NO_CALL_IS_RIGHT:
         answers = {row["id"]: row["ground_truth"] for row in _rows(files[f"possible_answer/{category}.json"])}
     return [_case(row, category, answers.get(row["id"], ())) for row in _rows(files[f"{category}.json"])]
+
+
+def measured_cases(files: Mapping[str, Path], category: str) -> list[BfclCase]:
+    """The cases of a category that nothing was developed on.
+
+    The prompt and the gate of call-tool were developed on `simple_python`, and half of `multiple` (100 of
+    200) asks its very questions, with more functions to choose from: those are left out.
+    """
+    cases = read_cases(files, category)
+    if category == DEVELOPED_ON:
+        return cases
+    known = {case.text for case in read_cases(files, DEVELOPED_ON)}
+    return [case for case in cases if case.text not in known]
 
 
 class Scorer:

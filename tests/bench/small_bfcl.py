@@ -60,13 +60,19 @@ def add_small_bfcl(root: Path) -> None:
     questions = {
         name: [question(name, number) for number in range(3)] for name in ("multiple", "irrelevance")
     }
-    truths = [
-        {"id": f"multiple_{n}", "ground_truth": [{"weather.at": {"place": ["Ghent"]}}]} for n in range(3)
-    ]
+    questions["simple_python"] = [question("simple_python", 9)]
+    # Asks what was developed on, and so is never measured.
+    questions["multiple"].append(question("multiple", 9))
+    truths = {
+        name: [{"id": row["id"], "ground_truth": [{"weather.at": {"place": ["Ghent"]}}]} for row in rows]
+        for name, rows in questions.items()
+    }
     files = {
         "multiple.json": lines(questions["multiple"]),
         "irrelevance.json": lines(questions["irrelevance"]),
-        "possible_answer/multiple.json": lines(truths),
+        "simple_python.json": lines(questions["simple_python"]),
+        "possible_answer/multiple.json": lines(truths["multiple"]),
+        "possible_answer/simple_python.json": lines(truths["simple_python"]),
         "checker/ast_checker.py": CHECKER,
         "checker/enums.py": ENUMS,
     }

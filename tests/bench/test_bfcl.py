@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from orchestrator.bench.bfcl import BfclCase, Call, Category, Score, Scorer, call_of, read_cases
+from orchestrator.bench.bfcl import (
+    BfclCase,
+    Call,
+    Category,
+    Score,
+    Scorer,
+    call_of,
+    measured_cases,
+    read_cases,
+)
 from orchestrator.bench.data import Dataset
 from orchestrator.errors import InvalidInput
 from tests.bench.helpers import RIGHT, SCORER, make_bfcl_case
+from tests.bench.small_bfcl import add_small_bfcl
 
 LEFT_OUT = object()
 CALLING: list[Category] = ["simple_python", "multiple"]
@@ -149,3 +160,19 @@ def test_a_workflow_may_name_its_call() -> None:
 def test_an_answer_that_is_no_call_never_passes_as_an_abstention(answer: Any) -> None:
     with pytest.raises(InvalidInput, match="name, arguments"):
         call_of(answer)
+
+
+def test_a_question_that_was_developed_on_is_not_measured(tmp_path: Path) -> None:
+    add_small_bfcl(tmp_path)
+    files = {
+        str(file.relative_to(tmp_path / "data")): file
+        for file in (tmp_path / "data").rglob("*")
+        if file.is_file()
+    }
+    assert [case.id for case in measured_cases(files, "multiple")] == [
+        "multiple_0",
+        "multiple_1",
+        "multiple_2",
+    ]
+    assert len(read_cases(files, "multiple")) == 4
+    assert [case.id for case in measured_cases(files, "simple_python")] == ["simple_python_9"]
