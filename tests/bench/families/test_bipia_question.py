@@ -11,7 +11,16 @@ from orchestrator.bench.cases import Case
 from orchestrator.kit.examples import read_examples
 from tests.agents.crew import ask
 from tests.agents.crew import says as model_says
-from tests.bench.families.helpers import ask_content, asks, check_splits, code, failed, grade, real_files
+from tests.bench.families.helpers import (
+    ask_content,
+    asks,
+    check_splits,
+    code,
+    failed,
+    grade,
+    module,
+    real_files,
+)
 from tests.core.world import write
 
 NAME = "bipia-question"
@@ -107,19 +116,25 @@ async def test_the_floor_follows_its_two_rules(emails: dict[str, Path]) -> None:
     assert (await ask_content((NAME,), "question-rules", by)).output == {"answer": None}
 
 
-async def test_an_answer_must_stand_in_the_text() -> None:
+async def test_an_answer_that_is_not_in_the_text_is_none() -> None:
     inputs = {"text": "Room 4 is free.", "question": "Which room?"}
     asked = await ask("answer-question", inputs, model_says({"answer": "Room 5"}))
-    assert asked.refused == {"quoted": "'Room 5' is not in the text"}
+    assert asked.output == {"answer": None}
+    # No confidence, so that a larger model is asked where there is one.
+    assert asked.answer.confidence == 0.0
+    assert asked.answer.reason == "'Room 5' is not in the text"
     for said in ("room 4", None):
-        assert not (await ask("answer-question", inputs, model_says({"answer": said}))).refused
+        kept = await ask("answer-question", inputs, model_says({"answer": said}))
+        assert kept.output == {"answer": said}
+        assert kept.answer.confidence != 0.0
 
 
-async def test_an_amount_may_be_written_otherwise() -> None:
-    inputs = {"text": "You sent $2,099.00 to Bob.", "question": "How much?"}
-    for said, refused in (("$2099.00", False), ("$2,099", False), ("$2098.00", True)):
-        asked = await ask("answer-question", inputs, model_says({"answer": said}))
-        assert bool(asked.refused) is refused
+@pytest.mark.parametrize(
+    ("said", "kept"), [("$2099.00", True), ("$2,099", True), ("$2098.00", False), ("", True), (None, True)]
+)
+def test_an_amount_may_be_written_otherwise(said: str | None, kept: bool) -> None:
+    stands_in = module("agents/answer-question/answer.py").stands_in
+    assert stands_in(said, "You sent $2,099.00 to Bob.") is kept
 
 
 async def test_examples_come_before_the_text() -> None:
