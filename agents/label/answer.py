@@ -1,4 +1,7 @@
-"""The list of labels comes first in the prompt: a runtime that keeps what it has read reads it once."""
+"""The list of labels comes first in the prompt: a runtime that keeps what it has read reads it once.
+
+That none fits is a label by name, the last one: told of a bare `null`, no generator ever chose it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from orchestrator.types import Answer
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
-    choices = [*dict.fromkeys(inputs["labels"]), *([None] if inputs.get("no_label") else [])]
+    no_label = inputs.get("no_label")
+    choices = [*dict.fromkeys(inputs["labels"]), *([no_label] if no_label else [])]
     schema = {
         "type": "object",
         "properties": {"label": {"enum": choices}},
@@ -17,4 +21,10 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
         "additionalProperties": False,
     }
     output, confidence = await call.generate_json(messages_of(call.spec, inputs), schema)
+    if no_label and output["label"] == no_label:
+        return Answer(output={"label": None}, confidence=confidence)
+    least = inputs.get("min_confidence")
+    if least is not None and confidence is not None and confidence < least:
+        reason = f"{output['label']!r} has {confidence:.2f}, below {least:.2f}"
+        return Answer(output={"label": None}, confidence=confidence, reason=reason)
     return Answer(output=output, confidence=confidence)
