@@ -51,7 +51,8 @@ _SETTING = re.compile(r"\$\{settings\.(reference_model|controller_model)\}")
 class Bench:
     """One benchmark of a workspace, opened: its data are here, and its arms are resolved.
 
-    `n`: at most so many cases of each family.
+    `n`: at most so many cases of each family. `category`: cases of that one instead, such as a development
+    split.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class Bench:
         name: str,
         n: int | None = None,
         *,
+        category: str | None = None,
         fetch: FetchFiles | None = None,
     ) -> None:
         self.settings = settings
-        self.benchmark = _limited(_resolved(read_benchmark(workspace.roots, name), settings), n)
+        benchmark = _of_category(_resolved(read_benchmark(workspace.roots, name), settings), category)
+        self.benchmark = _limited(benchmark, n)
         self.code: Code = code_of(workspace.roots, self.benchmark)
         self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
         self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
@@ -201,6 +204,13 @@ def _resolved(benchmark: Benchmark, settings: Settings) -> Benchmark:
     arms = tuple(arm.model_copy(update={"route": fill(arm.route)}) for arm in benchmark.arms)
     models = tuple(dict.fromkeys(map(fill, benchmark.models)))
     return benchmark.model_copy(update={"arms": arms, "models": models})
+
+
+def _of_category(benchmark: Benchmark, category: str | None) -> Benchmark:
+    if category is None:
+        return benchmark
+    families = (benchmark.families[0].model_copy(update={"category": category}),)
+    return benchmark.model_copy(update={"families": families})
 
 
 def _limited(benchmark: Benchmark, n: int | None) -> Benchmark:

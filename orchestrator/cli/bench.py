@@ -59,6 +59,10 @@ def run(
     name: Name,
     cases: Cases = None,
     arm: Annotated[list[str] | None, typer.Option("--arm", help="Only this arm; may be repeated.")] = None,
+    category: Annotated[
+        str | None,
+        typer.Option("--category", help="Cases of this category instead, such as dev; keeps no record."),
+    ] = None,
     remark: Annotated[
         str | None, typer.Option("--remark", help="For the record: what no meter tells, e.g. other load.")
     ] = None,
@@ -70,12 +74,12 @@ def run(
 
     from orchestrator.cli.console import print_json, to_people
 
-    bench = _open(workspace, name, cases)
+    bench = _open(workspace, name, cases, category)
     _bring_models(bench)
     with _shown() as on_case:
         ledger = anyio.run(bench.run, on_case, arm or [], _tell_estimate)
     record = bench.record(bench.models(), ledger, remark)
-    written = _keep(bench, record)
+    written = [] if category else _keep(bench, record)
     if as_json:
         return print_json(record)
     _print(record)
@@ -148,11 +152,11 @@ def load(
     return print_table(columns, [row], right=columns[2:])
 
 
-def _open(workspace: Path | None, name: str, cases: int | None) -> Bench:
+def _open(workspace: Path | None, name: str, cases: int | None, category: str | None = None) -> Bench:
     from orchestrator.bench.running import Bench
 
     door = open_door(workspace)
-    return Bench(door.workspace, door.settings, name, cases)
+    return Bench(door.workspace, door.settings, name, cases, category=category)
 
 
 def _bring_models(bench: Bench) -> None:

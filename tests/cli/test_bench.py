@@ -164,3 +164,12 @@ def test_predictions_are_exported(lilliput: Lilliput, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "out" / "words.crew.jsonl").read_text().splitlines()]
     assert [row["output"] for row in rows] == [{"loud": "HELLO"}] * 2
     assert (tmp_path / "out" / "words.reference.jsonl").is_file()
+
+
+@pytest.mark.usefixtures("words")
+def test_another_category_is_run_without_a_record(lilliput: Lilliput) -> None:
+    said = lilliput("bench", "run", "words", "--category", "dev", "-n", "3")
+    assert said.code == 0, said.err
+    assert "dev" in said.out
+    assert "Written" not in said.err
+    assert "16 of 16 outcomes are still missing" in lilliput("bench", "verdict", "words").out
