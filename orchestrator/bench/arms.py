@@ -64,19 +64,21 @@ OnOutcome = Callable[[int, int, Outcome], None]
 
 
 async def warm_up(
-    runner: Runner, arms: Sequence[Arm], case: Case, gauge: Gauge | None = None
+    runner: Runner, arms: Sequence[Arm], cases: Sequence[Case], gauge: Gauge | None = None
 ) -> tuple[float, dict[str, float]]:
-    """Load models with a case that does not count, through every arm.
+    """Load models and fill caches with cases that do not count, through every arm.
 
-    Returns the seconds of loading, and by arm the seconds that the case took without that.
+    Returns the seconds of loading, and by arm the seconds that the last case took without that: the first
+    also pays for what is read or embedded once.
     """
     load_s, took_s, gauge = 0.0, {}, gauge or Gauge()
-    for arm in arms:
-        with gauge.case() as reading:
-            result = await runner.run_to_end(arm.task(case))
-        loading_s = result.usage.load_s or 0.0
-        load_s += loading_s
-        took_s[arm.name] = max(0.0, reading.seen.wall_s - loading_s)
+    for case in cases:
+        for arm in arms:
+            with gauge.case() as reading:
+                result = await runner.run_to_end(arm.task(case))
+            loading_s = result.usage.load_s or 0.0
+            load_s += loading_s
+            took_s[arm.name] = max(0.0, reading.seen.wall_s - loading_s)
     return load_s, took_s
 
 

@@ -157,7 +157,7 @@ async def _run_cases(
     code = code_of(roots, benchmark)
     cases, spare = drawn_cases(benchmark, code, dataset.files)
     on_progress(WarmingUp(arms=tuple(arm.name for arm in benchmark.arms)))
-    load_s, _ = await warm_up(runner, benchmark.arms, spare)
+    load_s, _ = await warm_up(runner, benchmark.arms, spare[:1])
     outcomes = await run_interleaved(
         runner, benchmark.arms, cases, code, dataset.files, told, gauge=Gauge(clock)
     )

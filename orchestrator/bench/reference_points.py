@@ -57,7 +57,7 @@ async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcom
     cases, spare = drawn_cases(benchmark, code, dataset.files)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as controller:
         models = installed_keys(controller.store, benchmark.models)
-        load_s, _ = await warm_up(controller, benchmark.arms, spare)
+        load_s, _ = await warm_up(controller, benchmark.arms, spare[:1])
         outcomes = await run_interleaved(controller, benchmark.arms, cases, code, dataset.files, on_outcome)
     return PointsReport(
         **dict(origin_of(benchmark, card, models, workspace, settings, made_at)),

@@ -136,7 +136,7 @@ class Bench:
         insist_on_rate(load)
         async with open_controller(self.workspace, self._own_settings()) as controller:
             self.models()
-            await warm_up(controller, [chosen], self._spare)
+            await warm_up(controller, [chosen], self._spare[:1])
             served = await run_load(controller, chosen, self.cases, load)
         return summarise_load(arm, load, served)
 

@@ -128,16 +128,16 @@ def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
     return sorted(ids, key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).digest())[:n]
 
 
-def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> tuple[list[Case], Case]:
-    """The cases that count, and one more that does not, for warming up."""
+def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> tuple[list[Case], list[Case]]:
+    """The cases that count, and two more that do not, for warming up; where all are drawn, two of those."""
     cases: list[Case] = []
-    spare: Case | None = None
+    spare: list[Case] = []
     for family in benchmark.families:
         by_id = {case.id: case for case in code.read_cases(files, family.category)}
         chosen = draw(by_id, family.n, benchmark.seed)
         cases += [by_id[case] for case in chosen]
-        spare = spare or next((case for name, case in by_id.items() if name not in chosen), None)
-    return cases, spare or cases[0]
+        spare = spare or [case for name, case in by_id.items() if name not in chosen][:2]
+    return cases, spare or cases[:2]
 
 
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.bench.arms import Outcome, run_interleaved
+from orchestrator.bench.arms import Outcome, estimate, run_interleaved, warm_up
 from orchestrator.bench.cases import Case
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.errors import ModelUnavailable
 from orchestrator.types import RunResult, Task
-from tests.bench.helpers import CODE, RIGHT, WRONG, FakeRunner, make_case, make_result, ticking
+from tests.bench.helpers import CODE, RIGHT, WRONG, FakeRunner, make_case, make_outcome, make_result, ticking
 
 CREW = Arm(name="crew", workflow="tool-use", route="cascade")
 REFERENCE = Arm(name="reference", agent="use-tool", route="fixed:large")
@@ -99,3 +99,19 @@ async def test_an_error_of_ours_is_not_swallowed() -> None:
 
     with pytest.raises(ModelUnavailable):
         await run(FakeRunner(refuse), [make_case(1)])
+
+
+async def test_warming_up_times_the_last_case_without_what_it_loads_once() -> None:
+    runner = FakeRunner(lambda task: make_result(RIGHT, load_s=0.5))
+    gauge = Gauge(ticking(0.0, 60.0, 60.0, 70.0, 70.0, 73.0, 73.0, 75.0))
+    load_s, took_s = await warm_up(runner, [CREW, REFERENCE], [make_case(1), make_case(2)], gauge)
+    assert load_s == 4 * 0.5
+    assert took_s == {"crew": 2.5, "reference": 1.5}
+
+
+def test_an_estimate_goes_by_what_was_measured_and_else_by_the_warm_up() -> None:
+    wanted = [(f"multiple_{n}", arm, 0) for n in range(4) for arm in ("crew", "reference")]
+    done = [make_outcome(0, "crew", True, latency_s=2.0), make_outcome(1, "crew", True, latency_s=4.0)]
+    found = estimate([CREW, REFERENCE], wanted, done, {"crew": 99.0, "reference": 10.0})
+    assert found.case_s == {"crew": 3.0, "reference": 10.0}
+    assert (found.left, found.total_s) == (6, 2 * 3.0 + 4 * 10.0)
