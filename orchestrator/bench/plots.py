@@ -109,7 +109,7 @@ def quality_against(records: Sequence[BenchRecord], what: str) -> dict[str, Any]
             "encoding": {**point, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
         },
         {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1}, "encoding": point},
-        # Names stand by turns above and below their point, and left of the last one: fewer overlap.
+        # Names stand by turns above and below their point, that of the last one to its left: fewer overlap.
         *(_names(x, y, place) for place in ("above", "below", "last")),
     ]
     return {
@@ -129,7 +129,7 @@ def _names(x: dict[str, Any], y: dict[str, Any], place: str) -> dict[str, Any]:
             "type": "text",
             "align": align,
             "dx": dx,
-            "dy": 12 if place == "below" else -6,
+            "dy": -6 if place == "above" else 12,
             "fontSize": 11,
         },
         "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}},
