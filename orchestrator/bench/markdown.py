@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from orchestrator.bench.headline import Ruled, ruled_families
 from orchestrator.bench.plots import family_name
-from orchestrator.bench.record import ArmFamily, BenchRecord
+from orchestrator.bench.record import BenchRecord
 
 BEGIN, END = "<!-- verdicts: make readme -->", "<!-- end of verdicts -->"
 _HEAD = (
-    "| subtask | verdict | small | larger | difference | n | time | energy |",
+    "| subtask | verdict | small | larger | difference | n | time of a success | energy of a success |",
     "|---|---|---|---|---|---|---|---|",
 )
 
 
 def verdict_table(records: Sequence[BenchRecord]) -> str:
-    """One row a family. Ratios of time and energy are larger over small, of the arms that were compared."""
+    """One row a family. Ratios are larger over small, of the arms that were compared, failures included."""
     return "\n".join([*_HEAD, *(_row(ruled) for ruled in ruled_families(records))]) + "\n"
 
 
@@ -39,18 +39,10 @@ def _row(ruled: Ruled) -> str:
         f"{verdict.reference} {100 * verdict.reference_rate:.0f} %",
         f"{100 * verdict.difference.value:+.0f} ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})",
         str(verdict.difference.n),
-        _times(_seconds(ruled.reference), _seconds(ruled.candidate)),
-        _times(_joules(ruled.reference), _joules(ruled.candidate)),
+        _times(*(figure.costs.per_success.seconds for figure in (ruled.reference, ruled.candidate))),
+        _times(*(figure.costs.per_success.joules for figure in (ruled.reference, ruled.candidate))),
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _seconds(figure: ArmFamily) -> float | None:
-    return figure.summary.latency_p50_s
-
-
-def _joules(figure: ArmFamily) -> float | None:
-    return None if figure.costs.energy_j is None else figure.costs.energy_j / figure.summary.n
 
 
 def _times(larger: float | None, small: float | None) -> str:
