@@ -35,6 +35,7 @@ def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ord
 
 
 def _why_not(card: ModelCard, chosen: ModelCard, proven: Proven) -> str:
-    if chosen.role == "reference" or (chosen.name in proven and card.name not in proven):
+    judged = chosen.role == "reference" or chosen.name in proven
+    if judged and card.name not in proven and card.role != "reference":
         return "no evidence for this agent"
     return f"larger than {chosen.name} ({size_of(card)})"
