@@ -87,11 +87,11 @@ class Workspace:
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self.roots = roots
         self.problems: list[ContentError] = []
-        self._cards = self._read("models/*.yaml", _card)
+        self._cards = self._read("models/*.yaml", _named_after_its_file(ModelCard))
         self._agents = self._read("agents/*/agent.md", _agent)
         self._workflows = self._read("configs/workflows/*.yaml", _workflow)
-        self._machines = self._read("configs/machines/*.yaml", _machine)
-        self._evidence = self._read("models/evidence/*.yaml", _evidence)
+        self._machines = self._read("configs/machines/*.yaml", _named_after_its_file(Machine))
+        self._evidence = self._read("models/evidence/*.yaml", _named_after_its_file(EvidenceFile))
 
     def _read(self, pattern: str, read: Callable[[Path], Entry]) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
@@ -201,19 +201,12 @@ def _pick(kind: str, name: str, entries: Mapping[str, Entry]) -> Entry:
 # --- one reader per kind of file ------------------------------------------------------------------------
 
 
-def _card(file: Path) -> Entry:
-    yaml = read_yaml(file)
-    return Entry(file=file, spec=_named(yaml, yaml.validate(ModelCard), file.stem), yaml=yaml)
+def _named_after_its_file(model: type[Record]) -> Callable[[Path], Entry]:
+    def read(file: Path) -> Entry:
+        yaml = read_yaml(file)
+        return Entry(file=file, spec=_named(yaml, yaml.validate(model), file.stem), yaml=yaml)
 
-
-def _machine(file: Path) -> Entry:
-    yaml = read_yaml(file)
-    return Entry(file=file, spec=_named(yaml, yaml.validate(Machine), file.stem), yaml=yaml)
-
-
-def _evidence(file: Path) -> Entry:
-    yaml = read_yaml(file)
-    return Entry(file=file, spec=_named(yaml, yaml.validate(EvidenceFile), file.stem), yaml=yaml)
+    return read
 
 
 def _workflow(file: Path) -> Entry:

@@ -8,7 +8,6 @@ Cases of other categories that ask its very questions are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,11 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
     if category not in (*_MEASURED, "dev"):
         raise UnknownName("category of bfcl-calls", category, (*_MEASURED, "dev"))
     for row in _developed(files)[1::2] if category == "dev" else bfcl.measured_cases(files, category):
-        inputs = {"text": row.text, "tools": row.tools}
-        yield Case(id=row.id, category=category, inputs=inputs, gold=row.model_dump(mode="json"))
+        yield bfcl.as_case(row, category)
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
-    try:
-        call = bfcl.call_of(answer)
-    except InvalidInput as problem:
-        return Scored(grade=0.0, kind="no_call_format", error=str(problem))
-    found = _scorer(tuple(sorted(files.items()))).score_call(bfcl.BfclCase.model_validate(case.gold), call)
-    return Scored(grade=float(found.valid), kind=found.kind, error=found.error)
+    return bfcl.score_answer(files, case, answer)
 
 
 def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
@@ -76,8 +69,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _chosen(value, ())
     return [_value(item) for item in value] if isinstance(value, list) else value
-
-
-@cache
-def _scorer(files: tuple[tuple[str, Path], ...]) -> bfcl.Scorer:
-    return bfcl.Scorer.from_files(dict(files))

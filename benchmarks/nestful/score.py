@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.bench.cases import Case, Scored
-from orchestrator.kit.plangraph import f1, graph_of, problem_of
+from orchestrator.bench.plans import plan_metrics, score_plan
 from orchestrator.kit.shots import Shot, write_shots
 from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.wordindex import WordIndex
@@ -44,24 +44,11 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
-    found, gold = graph_of(_steps(answer)), graph_of(case.gold)
-    if problem := problem_of(found, _known(case)):
-        return Scored(grade=0.0, kind="no_plan", error=problem)
-    nodes, links = f1(found.nodes, gold.nodes), f1(found.links, gold.links)
-    kind = None if nodes == links == 1 else "other_links" if nodes == 1 else "other_tools"
-    return Scored(grade=(nodes + links) / 2, kind=kind)
+    return score_plan(case, answer)
 
 
 def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
-    """Means over the cases; what cannot be run counts for its tools and links here, as in the source."""
-    graphs = [(case, graph_of(_steps(answer)), graph_of(case.gold)) for case, answer in pairs]
-    many = len(graphs)
-    return {
-        "node_f1": sum(f1(found.nodes, gold.nodes) for _, found, gold in graphs) / many,
-        "link_f1": sum(f1(found.links, gold.links) for _, found, gold in graphs) / many,
-        "valid_plan": sum(problem_of(found, _known(case)) is None for case, found, _ in graphs) / many,
-        "exact_plan": sum(found == gold for _, found, gold in graphs) / many,
-    }
+    return plan_metrics(pairs)
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
@@ -99,11 +86,3 @@ def _read(files: Mapping[str, Path], part: str) -> tuple[list[dict[str, Any]], l
     rows = json.loads(files[f"{part}-data.json"].read_text("utf-8"))
     tools = json.loads(files[f"{part}-spec.json"].read_text("utf-8"))
     return rows, [{"name": tool["name"], "description": tool["description"]} for tool in tools]
-
-
-def _steps(answer: Any) -> Any:
-    return answer.get("steps") if isinstance(answer, dict) else None
-
-
-def _known(case: Case) -> list[str]:
-    return [tool["name"] for tool in case.inputs["tools"]]

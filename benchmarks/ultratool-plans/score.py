@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from orchestrator.bench.cases import Case, Scored
-from orchestrator.kit.plangraph import chain, f1, graph_of, problem_of
+from orchestrator.bench.plans import plan_metrics, score_plan
+from orchestrator.kit.plangraph import chain
 from orchestrator.kit.shots import Shot, write_shots
 from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.wordindex import WordIndex
@@ -41,24 +42,11 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
-    found, gold = graph_of(_steps(answer)), graph_of(case.gold)
-    if problem := problem_of(found, _known(case)):
-        return Scored(grade=0.0, kind="no_plan", error=problem)
-    nodes, links = f1(found.nodes, gold.nodes), f1(found.links, gold.links)
-    kind = None if nodes == links == 1 else "other_links" if nodes == 1 else "other_tools"
-    return Scored(grade=(nodes + links) / 2, kind=kind)
+    return score_plan(case, answer)
 
 
 def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
-    """Means over the cases; what cannot be run counts for its tools and links here, as in the source."""
-    graphs = [(case, graph_of(_steps(answer)), graph_of(case.gold)) for case, answer in pairs]
-    many = len(graphs)
-    return {
-        "node_f1": sum(f1(found.nodes, gold.nodes) for _, found, gold in graphs) / many,
-        "link_f1": sum(f1(found.links, gold.links) for _, found, gold in graphs) / many,
-        "valid_plan": sum(problem_of(found, _known(case)) is None for case, found, _ in graphs) / many,
-        "exact_plan": sum(found == gold for _, found, gold in graphs) / many,
-    }
+    return plan_metrics(pairs)
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
@@ -114,11 +102,3 @@ def _names(row: Mapping[str, Any]) -> list[str]:
 def _shot(row: Mapping[str, Any]) -> Shot:
     text = row["user_request"].strip()
     return Shot(text, f"Request: {text}", {"steps": chain(_names(row))})
-
-
-def _steps(answer: Any) -> Any:
-    return answer.get("steps") if isinstance(answer, dict) else None
-
-
-def _known(case: Case) -> list[str]:
-    return [tool["name"] for tool in case.inputs["tools"]]

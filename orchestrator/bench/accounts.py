@@ -71,13 +71,8 @@ def books_of(outcomes: Sequence[Outcome]) -> Books | None:
 
 
 def _account(arm: str, outcomes: Sequence[Outcome]) -> Account:
-    def charged(*names: str) -> float:
-        return sum(
-            o.usage_by_model[name].energy_j or 0.0
-            for o in outcomes
-            for name in names
-            if name in o.usage_by_model
-        )
+    def charged(name: str) -> float:
+        return sum(o.usage_by_model[name].energy_j or 0.0 for o in outcomes if name in o.usage_by_model)
 
     idle_j = sum(outcome.idle_energy_j or 0.0 for outcome in outcomes)
     code_j, controller_j = charged("code"), charged("overhead")

@@ -123,12 +123,12 @@ async def run_interleaved(
         for arm in arms if turn % 2 == 0 else reversed(arms):
             if (case.id, arm.name, repeat) in done:
                 continue
-            outcomes.append(await run_one(runner, arm, case, repeat, code, files, gauge))
+            outcomes.append(await _run_one(runner, arm, case, repeat, code, files, gauge))
             on_outcome(len(done) + len(outcomes), total, outcomes[-1])
     return outcomes
 
 
-async def run_one(
+async def _run_one(
     runner: Runner, arm: Arm, case: Case, repeat: int, code: Code, files: Files, gauge: Gauge
 ) -> Outcome:
     """One case through one arm, timed and scored."""

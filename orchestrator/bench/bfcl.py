@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from orchestrator.bench.cases import Case, Scored
 from orchestrator.bench.official import OfficialChecker, load_official_checker
 from orchestrator.errors import InvalidInput, UnknownName
 from orchestrator.kit.toolschema import parameters_of
@@ -129,6 +131,31 @@ def call_of(answer: Any) -> Call | None:
     if name is None:
         return None
     return Call(name=str(name), arguments=arguments if isinstance(arguments, dict) else {})
+
+
+def as_case(row: BfclCase, category: str) -> Case:
+    """As the engine takes it; `category` is the benchmark's own word."""
+    inputs = {"text": row.text, "tools": row.tools}
+    return Case(id=row.id, category=category, inputs=inputs, gold=row.model_dump(mode="json"))
+
+
+def score_answer(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
+    """An answer as `call_of` reads it, through the leaderboard's checker."""
+    return scored(_scorer(tuple(sorted(files.items()))), case, answer)
+
+
+def scored(scorer: Scorer, case: Case, answer: Any) -> Scored:
+    try:
+        call = call_of(answer)
+    except InvalidInput as problem:
+        return Scored(grade=0.0, kind="no_call_format", error=str(problem))
+    found = scorer.score_call(BfclCase.model_validate(case.gold), call)
+    return Scored(grade=float(found.valid), kind=found.kind, error=found.error)
+
+
+@cache
+def _scorer(files: tuple[tuple[str, Path], ...]) -> Scorer:
+    return Scorer.from_files(dict(files))
 
 
 def _score_irrelevance(predicted: Call | None) -> Score:

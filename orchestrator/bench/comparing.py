@@ -68,9 +68,7 @@ def _change(first: BenchRecord, second: BenchRecord, family: str, arm: str) -> C
         difference=difference.value,
         interval=difference.interval,
         latency_ratio=_ratio(after.summary.latency_p50_s, before.summary.latency_p50_s),
-        energy_ratio=_ratio(
-            _a_case(after.costs.energy_j, after.summary.n), _a_case(before.costs.energy_j, before.summary.n)
-        ),
+        energy_ratio=_ratio(after.joules_a_case, before.joules_a_case),
     )
 
 
@@ -92,10 +90,6 @@ def _origin(record: BenchRecord) -> dict[str, str]:
         **{f"package {name}": version for name, version in environment.packages.items()},
         **record.fingerprint,
     }
-
-
-def _a_case(total: float | None, n: int) -> float | None:
-    return None if total is None else total / n
 
 
 def _ratio(after: float | None, before: float | None) -> float | None:

@@ -12,7 +12,7 @@ Everything here is declared or follows from what was declared; what was not decl
 from __future__ import annotations
 
 from orchestrator.bench.summary import ArmSummary
-from orchestrator.meter.energy import JOULES_PER_KWH, energy_cost
+from orchestrator.meter.energy import JOULES_PER_KWH, energy_cost, token_cost
 from orchestrator.types import Record
 from orchestrator.workspace import Machine
 
@@ -84,6 +84,12 @@ def break_even_successes(
         return None
     saved = remote_usd_per_success - local.electricity_usd / solved
     return machine.purchase_usd / saved if saved > 0 else None
+
+
+def remote_usd_per_success(summary: ArmSummary, usd_per_million: tuple[float, float]) -> float | None:
+    """What the arm's tokens would cost for each success at prices for reading and writing."""
+    paid_usd = token_cost((summary.prompt_tokens, summary.completion_tokens), usd_per_million)
+    return None if paid_usd is None or not summary.solved else paid_usd / summary.solved
 
 
 def _per_success(costs: Costs, solved: int) -> PerSuccess:

@@ -15,6 +15,7 @@ from orchestrator.bench.arms import Outcome
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.spec import Arm
 from orchestrator.bench.verdict import rule_on
+from orchestrator.store.files import replace_text
 from orchestrator.types import Evidence, EvidenceFile
 from orchestrator.workspace import Workspace
 
@@ -47,11 +48,8 @@ def publish(record: BenchRecord, workspace: Workspace) -> list[Path]:
         kept = [e for e in workspace.evidence(model) if (e.agent, e.benchmark, e.family) not in about]
         spec = EvidenceFile(name=model, evidence=(*kept, *new))
         file = workspace.roots[-1] / "models" / "evidence" / f"{model}.yaml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".new")
         data = spec.model_dump(mode="json", exclude_none=True)
-        temporary.write_text(_HEAD + yaml.safe_dump(data, sort_keys=False, width=110), "utf-8")
-        temporary.replace(file)
+        replace_text(file, _HEAD + yaml.safe_dump(data, sort_keys=False, width=110))
         written.append(file)
     return written
 
@@ -61,7 +59,7 @@ def _evidence(record: BenchRecord, family: str, arm: Arm, model: str) -> Evidenc
     figure = record.figure(family, arm.name)
     assert figure, "an arm with a model has outcomes"
     summary, commit = figure.summary, record.environment.commit
-    energy_j = figure.costs.energy_j
+    energy_j = figure.joules_a_case
     return Evidence(
         agent=str(arm.agent),
         benchmark=record.benchmark.name,
@@ -75,7 +73,7 @@ def _evidence(record: BenchRecord, family: str, arm: Arm, model: str) -> Evidenc
         reference=verdict.reference,
         reference_quality=round(verdict.reference_rate, 4),
         latency_p50_s=None if summary.latency_p50_s is None else round(summary.latency_p50_s, 4),
-        energy_j=None if energy_j is None else round(energy_j / summary.n, 4),
+        energy_j=None if energy_j is None else round(energy_j, 4),
         energy_source=summary.energy_source,
         machine=record.machine,
         model_key=record.models.get(model, "none"),

@@ -74,10 +74,6 @@ def _tokens(figure: ArmFamily) -> float | None:
     return ((summary.prompt_tokens or 0) + (summary.completion_tokens or 0)) / summary.n
 
 
-def _joules(figure: ArmFamily) -> float | None:
-    return None if figure.costs.energy_j is None else figure.costs.energy_j / figure.summary.n
-
-
 def _seconds(figure: ArmFamily) -> float | None:
     return figure.costs.seconds / figure.summary.n
 
@@ -91,6 +87,6 @@ _AMOUNTS: dict[str, Callable[[ArmFamily], float | None]] = {
     "calls": _calls,
     "tokens": _tokens,
     "seconds": _seconds,
-    "joules": _joules,
+    "joules": lambda figure: figure.joules_a_case,
     "cost": _usd,
 }

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchestrator.bench.costs import break_even_successes
+from orchestrator.bench.costs import break_even_successes, remote_usd_per_success
 from orchestrator.bench.failures import worst_failures
 from orchestrator.bench.headline import Ruled, headline, ruled_families
 from orchestrator.bench.plots import differences, draw, family_name, quality_against
@@ -135,7 +135,7 @@ def _break_even(families: Sequence[Ruled], price: tuple[float, float] | None) ->
     for ruled in families:
         if ruled.verdict.ruling != "confirmed":
             continue
-        remote_usd = _remote_usd_per_success(ruled, price)
+        remote_usd = remote_usd_per_success(ruled.reference.summary, price)
         small = ruled.candidate
         count = None
         if remote_usd is not None:
@@ -143,14 +143,6 @@ def _break_even(families: Sequence[Ruled], price: tuple[float, float] | None) ->
             count = break_even_successes(machine, small.costs, small.summary.solved, remote_usd)
         said.append(_break_even_sentence(family_name(ruled), remote_usd, count))
     return said
-
-
-def _remote_usd_per_success(ruled: Ruled, price: tuple[float, float]) -> float | None:
-    summary = ruled.reference.summary
-    if summary.prompt_tokens is None or summary.completion_tokens is None or not summary.solved:
-        return None
-    paid = price[0] * summary.prompt_tokens + price[1] * summary.completion_tokens
-    return paid / 1e6 / summary.solved
 
 
 def _break_even_sentence(family: str, remote_usd: float | None, count: float | None) -> str:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from orchestrator.bench.arms import Key, Outcome
 from orchestrator.bench.spec import Arm, Benchmark
+from orchestrator.store.files import replace_text
 from orchestrator.store.locks import locked
 from orchestrator.workspace import Workspace
 
@@ -64,9 +65,7 @@ class Ledger:
     def note_memory(self, taken: Mapping[str, int]) -> None:
         known = self.memory_bytes
         most = {name: max(known.get(name, 0), taken.get(name, 0)) for name in sorted({*known, *taken})}
-        temporary = self.folder / f"{_MEMORY}.new"
-        temporary.write_text(json.dumps(most), "utf-8")
-        temporary.replace(self.folder / _MEMORY)
+        replace_text(self.folder / _MEMORY, json.dumps(most))
 
     def alone(self) -> Any:
         """A context in which no other process adds to it."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.bench.arms import Outcome
+from orchestrator.bench.data import file_called
 from orchestrator.bench.record import BenchRecord
-from orchestrator.errors import UnknownName, UserError
+from orchestrator.errors import UserError
 from orchestrator.settings import Settings
 from orchestrator.types import Json
 
@@ -33,9 +34,7 @@ def find_record(name: str, settings: Settings, roots: Sequence[Path]) -> BenchRe
     for folder in (own, *reversed(shipped)):
         if files := _benchmark_records(folder):
             return read_record(files[-1])
-    known = {file.parent.name for root in roots for file in root.glob("benchmarks/*/benchmark.yaml")}
-    if name not in known:
-        raise UnknownName("benchmark", name, known)
+    file_called(roots, "benchmark.yaml", "benchmark", name)
     raise UserError(f"Benchmark {name!r} has no record yet.", hint=f"Type: lilliput bench run {name}")
 
 

@@ -165,8 +165,8 @@ def title_of(record: BenchRecord, family: str) -> str:
 
 
 def _point(record: BenchRecord, figure: ArmFamily, what: str) -> dict[str, Any] | None:
-    summary, energy_j = figure.summary, figure.costs.energy_j
-    x = summary.latency_p50_s if what == "latency" else None if energy_j is None else energy_j / summary.n
+    summary = figure.summary
+    x = summary.latency_p50_s if what == "latency" else figure.joules_a_case
     if x is None or not summary.n:
         return None
     kind = next(arm.kind for arm in record.benchmark.arms if arm.name == summary.arm)

@@ -26,6 +26,10 @@ class ArmFamily(Record):
     costs: Costs
     metrics: dict[str, float] = {}
 
+    @property
+    def joules_a_case(self) -> float | None:
+        return None if self.costs.energy_j is None else self.costs.energy_j / self.summary.n
+
 
 class BenchRecord(Origin):
     """All that a run found. Holds case ids and outputs, no text of the data set.

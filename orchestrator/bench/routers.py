@@ -57,8 +57,11 @@ def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome
     if high.mean() <= low.mean():
         return None
     gain = high - low
-    half = np.linspace(0.0, 1.0, len(shared) + 1)
-    rows = [_router("random", half), _router("oracle", _recovered(gain, np.argsort(-gain, kind="stable")))]
+    straight = np.linspace(0.0, 1.0, len(shared) + 1)
+    rows = [
+        _router("random", straight),
+        _router("oracle", _recovered(gain, np.argsort(-gain, kind="stable"))),
+    ]
     sure = [of[weak][case].confidence for case in shared]
     known = [value for value in sure if value is not None]
     if len(known) == len(shared):

@@ -22,7 +22,7 @@ from orchestrator.bench.data import (
 )
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.ledger import Ledger, fingerprint, key_of, prompt_hashes
-from orchestrator.bench.load import Load, LoadSummary, insist_on_rate, run_load, summarise_load
+from orchestrator.bench.load import Load, LoadSummary, run_load, summarise_load
 from orchestrator.bench.origin import origin_of
 from orchestrator.bench.record import BenchRecord, Findings
 from orchestrator.bench.spec import (
@@ -133,7 +133,6 @@ class Bench:
     async def load(self, arm: str, load: Load) -> LoadSummary:
         """The drawn cases through one arm as `load` brings them; models are loaded first."""
         (chosen,) = _chosen(self.benchmark.arms, [arm])
-        insist_on_rate(load)
         async with open_controller(self.workspace, self._own_settings()) as controller:
             self.models()
             await warm_up(controller, [chosen], self._spare[:1])

@@ -35,12 +35,10 @@ def report(
     """Write one HTML page over the newest records; it opens offline."""
     from orchestrator.bench.html import render
     from orchestrator.cli.console import to_people
+    from orchestrator.store.files import replace_text
 
     page = render(_chosen(open_door(workspace), names), price=_price(price))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.new")
-    temporary.write_text(page, "utf-8")
-    temporary.replace(out)
+    replace_text(out, page)
     to_people().print(f"Report: {out}", markup=False, highlight=False)
 
 

@@ -42,13 +42,18 @@ def energy_cost(energy_j: float, machine: Machine) -> float | None:
 
 
 def remote_cost(usage: Usage, remote: RemoteEndpoint) -> float | None:
-    """Tokens times the card's prices, in US dollars; None where any of the four is not known."""
-    paid = (
-        (remote.usd_per_million_input_tokens, usage.prompt_tokens),
-        (remote.usd_per_million_output_tokens, usage.completion_tokens),
-    )
+    """Tokens times the card's prices."""
+    prices = (remote.usd_per_million_input_tokens, remote.usd_per_million_output_tokens)
+    return token_cost((usage.prompt_tokens, usage.completion_tokens), prices)
+
+
+def token_cost(
+    tokens: tuple[int | None, int | None], usd_per_million: tuple[float | None, float | None]
+) -> float | None:
+    """Of tokens read and written, in US dollars; None where any of the four is not known."""
+    paid = zip(usd_per_million, tokens, strict=True)
     costs = [price * tokens / 1e6 for price, tokens in paid if price is not None and tokens is not None]
-    return sum(costs) if len(costs) == len(paid) else None
+    return sum(costs) if len(costs) == len(tokens) else None
 
 
 def idle_energy_j(duration_s: float, drawn: Drawn, machine: Machine) -> float | None:

@@ -67,6 +67,14 @@ def remove(path: Path) -> int:
     return freed
 
 
+def replace_text(file: Path, text: str) -> None:
+    """The new text or, whatever is killed when, the old one; folders on the way are made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(file)
+
+
 def publish(folder: Path, target: Path) -> None:
     """Move a finished folder to `target` in one step, and only once its bytes are on the disk.
 

@@ -8,9 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from orchestrator.bench.arms import Outcome
-from orchestrator.bench.bfcl import BfclCase, Scorer, call_of
+from orchestrator.bench.bfcl import BfclCase, Scorer, scored
 from orchestrator.bench.cases import Case, Code, Scored
-from orchestrator.errors import InvalidInput
 from orchestrator.types import Json, RunResult, Status, Task, Usage
 
 FUNCTION: Json = {
@@ -55,11 +54,7 @@ SCORER = Scorer(compare_places)
 
 
 def _score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
-    try:
-        found = SCORER.score_call(BfclCase.model_validate(case.gold), call_of(answer))
-    except InvalidInput as problem:
-        return Scored(grade=0.0, kind="no_call_format", error=str(problem))
-    return Scored(grade=float(found.valid), kind=found.kind, error=found.error)
+    return scored(SCORER, case, answer)
 
 
 def make_code(score: Callable[..., Any] = _score, **more: Any) -> Code:
