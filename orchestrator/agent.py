@@ -92,6 +92,7 @@ class Call:
         on_text: OnText | None = None,
         max_tokens: int | None = None,
         roots: tuple[Path, ...] = (),
+        cache_salt: str = "",
     ) -> None:
         self.spec = spec
         self.roots = roots
@@ -101,6 +102,7 @@ class Call:
         self._memo = memo or VectorMemo()
         self._on_text = on_text
         self._max_tokens = min(max_tokens or spec.max_tokens, spec.max_tokens)
+        self._cache_salt = cache_salt
 
     async def generate(
         self, messages: Sequence[Message], json_schema: Json | None = None, *, max_tokens: int | None = None
@@ -115,6 +117,7 @@ class Call:
             json_schema=json_schema,
             max_tokens=min(max_tokens or self._max_tokens, self._max_tokens),
             logprobs=self.spec.min_confidence is not None and "logprobs" in session.card.capabilities,
+            cache_salt=self._cache_salt,
         )
         reply = await session.generate(request, self._on_text)
         self.usage += _usage_of(reply)

@@ -176,6 +176,7 @@ class Asker:
             on_text=lambda text: run.journal.progress(place.subtask, model or "", text),
             max_tokens=run.spending.tokens_left,
             roots=self._workspace.roots,
+            cache_salt=run.task.cache_salt,
         )
         with self._meter.span() as span:
             try:

@@ -26,15 +26,7 @@ from orchestrator.journal import Journal
 from orchestrator.meter import Drawn, Meter, open_counters, priced
 from orchestrator.meter.energy import idle_energy_j
 from orchestrator.records import Records, utc_now
-from orchestrator.run import (
-    Approver,
-    Outcome,
-    Run,
-    ending,
-    final_answer,
-    least_confidence,
-    usage_by_model,
-)
+from orchestrator.run import Approver, Ending, Outcome, Run, ending, least_confidence, usage_by_model
 from orchestrator.runtimes.pool import ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -47,7 +39,6 @@ from orchestrator.types import (
     Planned,
     RunDone,
     RunResult,
-    Status,
     StepStatus,
     Subtask,
     Task,
@@ -107,30 +98,28 @@ class Controller:
     # --- from task to answer ---------------------------------------------------------------------------
 
     async def _work(self, run: Run) -> None:
-        status: Status = "failed"
-        answer, error = None, None
+        end = Ending("failed")
         try:
             with self.meter.run() as own:
                 async with asyncio.timeout(run.spending.seconds_left):
                     plan = await self._plan(run)
                     await run.journal.emit(Planned(run_id=run.journal.run_id, plan=plan))
                     outcomes = await self._execute(run, plan)
-                status, error = ending(plan, outcomes, run.journal.steps)
-                answer = final_answer(plan, run.scope)
+                end = ending(plan, outcomes, run.scope, run.journal.steps)
         except TimeoutError:
-            error = f"The budget of {run.task.budget.time_s} seconds is used up."
+            end = Ending("failed", error=f"The budget of {run.task.budget.time_s} seconds is used up.")
         except LilliputError as problem:
-            error = str(problem)
+            end = Ending("failed", error=str(problem))
         except asyncio.CancelledError:
-            status, error = "canceled", "The run was stopped."
+            end = Ending("canceled", error="The run was stopped.")
             raise
         except Exception as bug:
-            error = f"Lilliput itself failed: {type(bug).__name__}: {bug}"
+            end = Ending("failed", error=f"Lilliput itself failed: {type(bug).__name__}: {bug}")
             raise
         finally:
-            await self._finish(run, status, answer, error, own.drawn)
+            await self._finish(run, end, own.drawn)
 
-    async def _finish(self, run: Run, status: Status, answer: Any, error: str | None, own: Drawn) -> None:
+    async def _finish(self, run: Run, end: Ending, own: Drawn) -> None:
         """`own`: what planning, routing, checking and recording used, beside the calls."""
         elapsed_s = run.spending.elapsed_s
         by_model = usage_by_model(run.journal.steps)
@@ -138,9 +127,10 @@ class Controller:
         total = sum(by_model.values(), Usage()).model_copy(update={"duration_s": elapsed_s, "ttft_s": None})
         result = RunResult(
             run_id=run.journal.run_id,
-            status=status,
-            answer=answer,
-            error=error,
+            status=end.status,
+            answer=end.answer,
+            refused=end.refused,
+            error=end.error,
             confidence=least_confidence(run.journal.steps),
             usage=total,
             usage_by_model=by_model,

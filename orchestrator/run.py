@@ -36,14 +36,28 @@ class Run(NamedTuple):
         return Step(run_id=self.journal.run_id, index=0, subtask=subtask, status=status, **times, **fields)
 
 
-def ending(plan: Plan, outcomes: Mapping[str, Outcome], steps: list[Step]) -> tuple[Status, str | None]:
-    """The status of the whole run, and why it failed if it did."""
-    statuses = {outcome.status for outcome in outcomes.values()}
-    if "failed" in statuses:
-        errors = {step.subtask: step.error for step in steps if step.status == "failed"}
-        failed = [step.id for step in plan.subtasks if outcomes[step.id].status == "failed"]
-        return "failed", "; ".join(f"{name}: {errors[name]}" for name in failed if name in errors)
-    return ("input-required", None) if "waiting" in statuses else ("completed", None)
+class Ending(NamedTuple):
+    """How a whole run ends. `refused`: see `RunResult`."""
+
+    status: Status
+    answer: Any = None
+    error: str | None = None
+    refused: Any = None
+
+
+def ending(
+    plan: Plan, outcomes: Mapping[str, Outcome], scope: Mapping[str, Any], steps: list[Step]
+) -> Ending:
+    """What the subtasks amount to: status, answer, and why it failed if it did."""
+    answer = final_answer(plan, scope)
+    failed = [step.id for step in plan.subtasks if outcomes[step.id].status == "failed"]
+    if failed:
+        last = {step.subtask: step for step in steps if step.subtask in failed and step.status == "failed"}
+        said = {name: step.output for name, step in last.items() if step.output is not None}
+        error = "; ".join(f"{name}: {last[name].error}" for name in failed if name in last)
+        return Ending("failed", answer, error, final_answer(plan, {**scope, **said}) if said else None)
+    waiting = any(outcome.status == "waiting" for outcome in outcomes.values())
+    return Ending("input-required" if waiting else "completed", answer)
 
 
 def final_answer(plan: Plan, scope: Mapping[str, Any]) -> Any:

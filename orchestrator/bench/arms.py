@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from orchestrator.bench.cases import Case, Code, Files
+from orchestrator.bench.cases import Case, Code, Files, Scored
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.types import Record, RunResult, Status, Task, Usage
@@ -135,7 +135,7 @@ async def _run_one(
     with gauge.case() as reading:
         result = await runner.run_to_end(arm.task(case))
     seen, load_s = reading.seen, result.usage.load_s or 0.0
-    scored = code.judge(files, case, result)
+    answer, scored = _scored(arm, case, result, code, files)
     return Outcome(
         case_id=case.id,
         category=case.category,
@@ -146,7 +146,7 @@ async def _run_one(
         grade=scored.grade,
         kind=scored.kind,
         error=result.error,
-        output=result.answer,
+        output=answer,
         confidence=result.confidence,
         latency_s=max(0.0, seen.wall_s - load_s),
         load_s=load_s,
@@ -157,3 +157,18 @@ async def _run_one(
         around_energy_j=seen.around_j,
         peak_memory_bytes=seen.peak_memory_bytes,
     )
+
+
+def _scored(arm: Arm, case: Case, result: RunResult, code: Code, files: Files) -> tuple[Any, Scored]:
+    """What counts as the answer, and its grade.
+
+    A reference's answer counts where a check of ours refused it, too: the checks belong to the crew, and to
+    throw away what the larger model said would flatter the small ones.
+    """
+    scored = code.judge(files, case, result)
+    if arm.kind == "reference" and result.status == "failed" and result.refused is not None:
+        said = result.model_copy(update={"status": "completed", "answer": result.refused})
+        anyway = code.judge(files, case, said)
+        if anyway.grade > scored.grade:
+            return result.refused, anyway
+    return result.answer, scored

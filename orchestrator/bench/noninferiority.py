@@ -10,7 +10,8 @@ be answered yes, no, or not yet:
 A wide interval holds both sides of -margin and answers neither. Where every case is right or wrong, bounds
 and p-values are Tango's score method for paired proportions (Statistics in Medicine 17, 1998, 891-908),
 which keeps its error rate where a Wald interval does not: few discordant cases, rates near 0 or 1. Where
-cases are graded between 0 and 1, they come from a paired bootstrap.
+cases are graded between 0 and 1, they come from a paired bootstrap, and are never finer than Tango's for as
+many cases without one disagreement: four cases that end in four draws bootstrap to no spread at all.
 """
 
 from __future__ import annotations
@@ -141,17 +142,31 @@ def _graded(
     drawn = np.random.default_rng(seed).integers(0, n, size=(BOOTSTRAPS, n))
     means = differences[drawn].mean(axis=1)
     low, high = np.quantile(means, [alpha, 1 - alpha])
-    spread = float(np.mean(differences**2)) + 1 / (n + 2)
+    value, spread = float(differences.mean()), float(np.mean(differences**2)) + 1 / (n + 2)
+    draws = Pairs(both=n, only_first=0, only_second=0, neither=0)
+    finest, statistic = score_interval(draws, alpha), score_statistic(draws, _within(-margin - value))
     return Difference(
         n=n,
-        value=float(differences.mean()),
+        value=value,
         margin=margin,
-        interval=Interval(low=float(low), high=float(high)),
-        p_noninferior=float((np.count_nonzero(means <= -margin) + 1) / (BOOTSTRAPS + 1)),
-        p_inferior=float((np.count_nonzero(means >= -margin) + 1) / (BOOTSTRAPS + 1)),
+        interval=Interval(
+            low=_within(min(float(low), value + finest.low)),
+            high=_within(max(float(high), value + finest.high)),
+        ),
+        p_noninferior=max(_share(means <= -margin), 1 - _NORMAL.cdf(statistic)),
+        p_inferior=max(_share(means >= -margin), _NORMAL.cdf(statistic)),
         power=power_at(n, spread, margin, alpha=alpha),
         n_for_80=cases_for(0.8, spread, margin, alpha),
     )
+
+
+def _within(difference: float) -> float:
+    return max(-1.0, min(1.0, difference))
+
+
+def _share(found: NDArray[np.bool_]) -> float:
+    """One more is counted, so that a bootstrap never gives a p of 0."""
+    return float((np.count_nonzero(found) + 1) / (BOOTSTRAPS + 1))
 
 
 def _cross(function: Callable[[float], float], low: float, high: float) -> float:

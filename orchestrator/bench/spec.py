@@ -64,7 +64,12 @@ class Arm(Record):
     def task(self, case: Case) -> Task:
         given = case.inputs if self.inputs is None else planning.resolve(self.inputs, {"case": case.inputs})
         return Task(
-            input=given, workflow=self.workflow, agent=self.agent, route=self.route, budget=self.budget
+            input=given,
+            workflow=self.workflow,
+            agent=self.agent,
+            route=self.route,
+            budget=self.budget,
+            cache_salt=self.name,
         )
 
 

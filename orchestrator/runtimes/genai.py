@@ -109,8 +109,8 @@ class GenaiSession(NativeGenerator):
             )
         return self._guide.constraint(request.json_schema)
 
-    def _open(self, prompt: Sequence[int], max_tokens: int) -> tuple[Stepper, int]:
-        return self._slots.take(prompt, len(prompt) + max_tokens)
+    def _open(self, prompt: Sequence[int], max_tokens: int, salt: str) -> tuple[Stepper, int]:
+        return self._slots.take(prompt, len(prompt) + max_tokens, salt)
 
     def _ended(self, stepper: Stepper, *, sound: bool) -> None:
         assert isinstance(stepper, _Cache)

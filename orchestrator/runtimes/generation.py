@@ -64,7 +64,7 @@ class NativeGenerator(ABC):
         """The request's schema, compiled."""
 
     @abstractmethod
-    def _open(self, prompt: Sequence[int], max_tokens: int) -> tuple[Stepper, int]:
+    def _open(self, prompt: Sequence[int], max_tokens: int, salt: str) -> tuple[Stepper, int]:
         """A stepper that has seen the first n tokens of the prompt, and n."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class NativeGenerator(ABC):
         prompt = self._prompt(request)
         max_tokens = self._budget(len(prompt), request.max_tokens)
         constraint = self._constraint(request)
-        stepper, cached = self._open(prompt, max_tokens)
+        stepper, cached = self._open(prompt, max_tokens, request.cache_salt)
         order = Order(
             prompt=prompt[cached:],
             max_tokens=max_tokens,

@@ -13,6 +13,9 @@ The answer must not depend on what was cached, so only tokens of *prompts* count
 pieces of two and more, which give the same bits whatever the split (`decoding.chunks`; on CPU, tested).
 Decoded tokens went through another kernel and are computed again. On CUDA the split may change the last
 bits, so there a head is reused only in whole pieces of CHUNK_TOKENS, cut where a first reading cuts them.
+
+How fast an answer comes tells what was read before. So caches are apart by salt: one arm of a benchmark must
+not find the prompt that another has just paid for.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ class Slot(Generic[C]):
     cache: C
     capacity: int
     prompt: list[int]
+    salt: str
     used: int = 0
 
 
@@ -60,12 +64,12 @@ class PrefixSlots(Generic[C]):
         self._slots: list[Slot[C]] = []
         self._clock = count(1)
 
-    def take(self, prompt: Sequence[int], room: int) -> tuple[C, int]:
+    def take(self, prompt: Sequence[int], room: int, salt: str = "") -> tuple[C, int]:
         """A cache with `room` tokens of room that holds the first n tokens of `prompt`, and n."""
-        slot = self._best(prompt, room)
-        kept = self._shared(slot, prompt)
+        slot = self._best(prompt, room, salt)
+        kept = self._shared(slot, prompt, salt)
         slot.cache.rewind(kept)
-        slot.prompt = list(prompt)
+        slot.prompt, slot.salt = list(prompt), salt
         slot.used = next(self._clock)
         return slot.cache, kept
 
@@ -86,10 +90,10 @@ class PrefixSlots(Generic[C]):
     def tokens_of_room(self) -> int:
         return sum(slot.capacity for slot in self._slots)
 
-    def _best(self, prompt: Sequence[int], room: int) -> Slot[C]:
+    def _best(self, prompt: Sequence[int], room: int, salt: str) -> Slot[C]:
         roomy = [slot for slot in self._slots if slot.capacity >= room]
-        best = max(roomy, key=lambda slot: self._shared(slot, prompt), default=None)
-        if best and self._shared(best, prompt) >= _WORTHWHILE_TOKENS:
+        best = max(roomy, key=lambda slot: self._shared(slot, prompt, salt), default=None)
+        if best and self._shared(best, prompt, salt) >= _WORTHWHILE_TOKENS:
             return best
         if len(self._slots) >= self._limit:
             oldest = min(self._slots, key=lambda slot: slot.used)
@@ -97,12 +101,14 @@ class PrefixSlots(Generic[C]):
                 return oldest
             self._slots.remove(oldest)
         capacity = min(-(-room // _ROUND_TO_TOKENS) * _ROUND_TO_TOKENS, max(self._context_tokens, room))
-        slot = Slot(self._make(capacity), capacity, [])
+        slot = Slot(self._make(capacity), capacity, [], salt)
         self._slots.append(slot)
         return slot
 
-    def _shared(self, slot: Slot[C], prompt: Sequence[int]) -> int:
+    def _shared(self, slot: Slot[C], prompt: Sequence[int], salt: str) -> int:
         """Tokens of the common head, leaving at least two to read (a lone one takes another kernel)."""
+        if slot.salt != salt:
+            return 0
         end = max(0, min(len(slot.prompt), len(prompt) - 2))
         same = next((i for i in range(end) if slot.prompt[i] != prompt[i]), end)
         return same // self._grid * self._grid

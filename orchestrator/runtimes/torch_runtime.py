@@ -130,7 +130,7 @@ class TorchGenerator(NativeGenerator):
             self._guide = Guide(self._tokenizer.backend_tokenizer.to_str(), rows, self._end_tokens)
         return self._guide.constraint(request.json_schema)
 
-    def _open(self, prompt: Sequence[int], max_tokens: int) -> tuple[Stepper, int]:
+    def _open(self, prompt: Sequence[int], max_tokens: int, salt: str) -> tuple[Stepper, int]:
         return _Cache(self._model), 0
 
     def _ended(self, stepper: Stepper, *, sound: bool) -> None:

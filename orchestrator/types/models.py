@@ -158,7 +158,11 @@ class Message(Record):
 
 
 class GenerateRequest(Record):
-    """One generation. Greedy unless `temperature` > 0. `json_schema` constrains the output to that schema."""
+    """One generation. Greedy unless `temperature` > 0. `json_schema` constrains the output to that schema.
+
+    What a runtime has read of an earlier prompt it may reuse for requests of the same `cache_salt` (the
+    word is vLLM's) and no others.
+    """
 
     messages: tuple[Message, ...] = Field(min_length=1)
     json_schema: Json | None = None
@@ -167,6 +171,7 @@ class GenerateRequest(Record):
     temperature: float = Field(default=0.0, ge=0.0)
     seed: int = 0
     logprobs: bool = False
+    cache_salt: str = ""
 
 
 class Generation(Record):

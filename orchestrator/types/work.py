@@ -103,13 +103,17 @@ class Budget(Record):
 
 
 class Task(Record):
-    """What somebody wants done: a workflow, one agent, or (neither given) a plan that a model writes."""
+    """What somebody wants done: a workflow, one agent, or (neither given) a plan that a model writes.
+
+    Tasks of one `cache_salt` share what models have read; see `GenerateRequest`.
+    """
 
     input: Json
     workflow: str | None = None
     agent: str | None = None
     route: str = "cascade"
     budget: Budget = Budget()
+    cache_salt: str = ""
 
     @model_validator(mode="after")
     def _not_both(self) -> Self:
@@ -178,6 +182,7 @@ class Step(Record):
 class RunResult(Record):
     """The end of a run: its answer and its totals.
 
+    `refused` is what a failed run would have answered, had its checks let the last output pass.
     `confidence` is that of the least sure step that was accepted. `idle_energy_j`: as if the run had had the
     machine to itself.
     """
@@ -185,6 +190,7 @@ class RunResult(Record):
     run_id: str
     status: Status
     answer: Any = None
+    refused: Any = None
     error: str | None = None
     confidence: float | None = None
     usage: Usage = Usage()

@@ -9,11 +9,11 @@ from orchestrator.bench.cases import Case
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.errors import ModelUnavailable
-from orchestrator.types import RunResult, Task
+from orchestrator.types import Json, RunResult, Task
 from tests.bench.helpers import CODE, RIGHT, WRONG, FakeRunner, make_case, make_outcome, make_result, ticking
 
 CREW = Arm(name="crew", workflow="tool-use", route="cascade")
-REFERENCE = Arm(name="reference", agent="use-tool", route="fixed:large")
+REFERENCE = Arm(name="reference", kind="reference", agent="use-tool", route="fixed:large")
 
 
 async def run(
@@ -48,6 +48,9 @@ async def test_arms_alternate_and_progress_counts_up() -> None:
     assert heard[-1] == (6, 6, "reference")
     assert [task.workflow or task.agent for task in runner.tasks[:2]] == ["tool-use", "use-tool"]
     assert {task.input["text"] for task in runner.tasks[:2]} == {"question 0"}
+    assert [task.cache_salt for task in runner.tasks[:2]] == ["crew", "reference"], (
+        "no arm finds another's prompt"
+    )
     assert runner.tasks[0].input["tools"] == runner.tasks[1].input["tools"]
 
 
@@ -76,6 +79,25 @@ async def test_a_failed_run_is_scored_as_no_call() -> None:
         ("irrelevance", True, None),
     ]
     assert {(o.status, o.error) for o in outcomes} == {("failed", "it broke")}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("category", "said", "crew", "reference"),
+    [
+        ("multiple", RIGHT, 0.0, 1.0),
+        ("multiple", WRONG, 0.0, 0.0),
+        ("irrelevance", WRONG, 1.0, 1.0),
+    ],
+)
+async def test_a_refused_answer_counts_for_a_reference_alone(
+    category: str, said: Json, crew: float, reference: float
+) -> None:
+    refused = make_result(None, status="failed").model_copy(update={"refused": said})
+    outcomes, _ = await run(FakeRunner(lambda task: refused), [make_case(1, category)])
+    assert [(o.arm, o.grade) for o in outcomes] == [("crew", crew), ("reference", reference)]
+    assert {o.status for o in outcomes} == {"failed"}
+    assert [o.output for o in outcomes] == [None, said if said is RIGHT else None]
 
 
 @pytest.mark.anyio

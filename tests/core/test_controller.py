@@ -131,6 +131,7 @@ class TestCascade:
         async with open_world(root, {"small": second_time}) as world:
             result, steps, _ = await world.run(task(agent="echo"))
         assert result.status == "completed"
+        assert result.refused is None
         assert [s.model for s in steps] == ["small", "small"]
 
     async def test_a_truncated_answer_goes_up_at_once(self, root: Path) -> None:
@@ -160,6 +161,7 @@ class TestCascade:
             result, steps, _ = await world.run(task(agent="echo"))
         assert (result.status, result.answer, len(steps)) == ("failed", None, 4)
         assert "right: it is wrong" in (result.error or "")
+        assert result.refused == {"text": "wrong"}, "what was said last stays to be seen"
 
     async def test_fixed_does_not_climb(self, root: Path) -> None:
         async with open_world(root, {"small": says("wrong"), "large": says("right")}) as world:

@@ -28,8 +28,8 @@ def slots(**fields: int) -> PrefixSlots[Tape]:
     return PrefixSlots(Tape, context_tokens=4096, **fields)
 
 
-def use(pool: PrefixSlots[Tape], prompt: list[int], answer: int = 5) -> int:
-    tape, kept = pool.take(prompt, len(prompt) + answer)
+def use(pool: PrefixSlots[Tape], prompt: list[int], answer: int = 5, salt: str = "") -> int:
+    tape, kept = pool.take(prompt, len(prompt) + answer, salt)
     assert tape.tokens == prompt[:kept]
     tape.read(prompt[kept:] + [-1] * answer)
     pool.read(tape, len(tape.tokens))
@@ -96,6 +96,13 @@ def test_a_dropped_cache_is_not_used_again() -> None:
     pool.drop(tape)
     assert pool.tokens_of_room == 0
     assert use(pool, HEAD) == 0
+
+
+def test_nothing_is_shared_between_salts() -> None:
+    pool = slots(limit=2)
+    assert [use(pool, HEAD, salt=salt) for salt in ("crew", "small", "crew", "small")] == [0, 0, 98, 98]
+    assert use(pool, HEAD, salt="third") == 0
+    assert use(pool, HEAD, salt="small") == 98, "the slot that was taken over is the oldest"
 
 
 def test_whole_pieces_only_where_the_split_matters() -> None:
