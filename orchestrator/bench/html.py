@@ -81,13 +81,14 @@ def _subtitle(records: Sequence[BenchRecord]) -> str:
 
 
 def _remarks(records: Sequence[BenchRecord]) -> list[str]:
-    found = [f"{record.benchmark.name}: {record.remark}" for record in records if record.remark]
-    missing = [
-        f"{r.benchmark.name}: {r.unscored} of {r.scored + r.unscored} outcomes are missing"
-        for r in records
-        if r.unscored
-    ]
-    return [*found, *missing]
+    """Each said once, with the names of the benchmarks that it is about."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        total = record.scored + record.unscored
+        missing = f"{record.unscored} of {total} outcomes are missing." if record.unscored else ""
+        for remark in filter(None, (record.remark, missing)):
+            about.setdefault(remark, []).append(record.benchmark.name)
+    return [f"{', '.join(names)}: {remark}" for remark, names in about.items()]
 
 
 def _counts(families: Sequence[Ruled]) -> str:

@@ -47,6 +47,18 @@ def test_the_verdict_comes_first_and_every_arm_has_its_row(record: BenchRecord) 
         assert words.replace("-", "&#45;") in page or words in page
 
 
+def test_a_remark_of_several_benchmarks_is_said_once(record: BenchRecord) -> None:
+    other = record.model_copy(
+        update={"benchmark": record.benchmark.model_copy(update={"name": "others"}), "unscored": 2}
+    )
+    notes = re.findall(r'<p class="note">(.*?)</p>', render([record, other]))
+    total = other.scored + 2
+    assert notes == [
+        "words, others: a &lt;script&gt; ran beside it",
+        f"others: 2 of {total} outcomes are missing.",
+    ]
+
+
 def test_joules_that_are_not_known_are_not_drawn(record: BenchRecord) -> None:
     figures = tuple(
         figure.model_copy(update={"costs": figure.costs.model_copy(update={"energy_j": None})})
