@@ -25,9 +25,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet install --no-compile
 # What the tests of real models need; each takes a few seconds once it is in the cache.
 TEST_MODELS := lid-176 minilm-l6 minilm-l6-f32 smollm2-135m smollm2-135m-f32 qwen2.5-coder-0.5b
-# All families; the demo's 20 cases and the calibrations are apart.
-BENCHMARKS := clinc150 xsid snips xsid-slots sroie bfcl-live seal-tools bfcl-calls seal-calls ultratool-plans nestful \
-	tau2-retrieval presidio bipia-injection bipia-question gsm8k
 
 .PHONY: demo benchmark-quick benchmark readme test test-all lint format wheel setup clean
 .DEFAULT_GOAL := setup
@@ -40,8 +37,7 @@ benchmark-quick: $(VENV)/.ready-report
 
 # What cannot run, for want of its data, says so, and the others run.
 benchmark: $(VENV)/.ready-report
-	@for name in $(BENCHMARKS); do $(BIN)/lilliput bench run $$name || echo "$$name was left out."; done
-	@$(BIN)/lilliput bench report $(BENCHMARKS) -o report.html
+	@$(BIN)/lilliput bench suite
 
 readme: $(VENV)/.ready-report
 	@$(BIN)/lilliput bench table --shipped --into README.md

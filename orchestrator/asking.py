@@ -24,6 +24,7 @@ from orchestrator.run import Outcome, Run
 from orchestrator.runtimes.pool import Lease, ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
+from orchestrator.store.files import folder_hash
 from orchestrator.types import Answer, Check, Decision, Json, Route, Routed, Step, Usage
 from orchestrator.workspace import Machine, Workspace
 
@@ -210,9 +211,15 @@ class Asker:
             installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
             memory_budget_bytes=self._settings.memory_budget_bytes,
             spendable_usd=run.spending.usd_left,
-            proven=routing.proven(spec.name, {name: self._workspace.evidence(name) for name in cards}),
+            proven=self._proven(spec.name),
         )
         return routing.route(policy, need, cards.values(), here)
+
+    def _proven(self, agent: str) -> dict[str, str]:
+        about = {name: self._workspace.evidence(name) for name in self._workspace.cards}
+        found = {name: entries for name, entries in about.items() if entries}
+        keys = {name: key for name in found if (key := self._store.key(name))}
+        return routing.proven(agent, folder_hash(self._workspace.agents[agent].folder), found, keys)
 
 
 def _decide(place: _Place, reply: _Reply) -> Decision:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.bench.cases import Case
-from orchestrator.kit.examples import Example, write_examples
+from orchestrator.kit.examples import Example, without_neighbours, write_examples
 
 _OUT_OF_SCOPE = "oos"
 
@@ -26,6 +26,10 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> bool:
     return bool(answer["label"] == case.gold)
+
+
+def keep(answer: Any) -> Any:
+    return without_neighbours(answer)
 
 
 def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:

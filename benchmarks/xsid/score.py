@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.bench.cases import Case
-from orchestrator.kit.examples import Example, write_examples
+from orchestrator.kit.examples import Example, without_neighbours, write_examples
 
 _FIELD = re.compile(r"^# (id|text|intent)\s*[=:]\s*(.*)$")
 _JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])|[/_]")
@@ -28,6 +28,10 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> bool:
     return bool(answer["label"] == case.gold)
+
+
+def keep(answer: Any) -> Any:
+    return without_neighbours(answer)
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:

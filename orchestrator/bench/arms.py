@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from pydantic import Field
+
 from orchestrator.bench.cases import Case, Code, Files, Scored
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
@@ -25,9 +27,11 @@ class Outcome(Record):
     """One case through one arm. `latency_s` is wall time without loading models, which is in `load_s`.
 
     `grade` is what the scorer gave, between 0 and 1; `kind` its class of error. The scorer's message is left
-    out, because it may quote the data set. `usage` is what the controller charged. `metered_energy_j` is what
-    the whole process drew meanwhile, `around_energy_j` of it to begin and end the record of the run;
-    `peak_memory_bytes` is its largest resident set, with the models of all arms.
+    out, because it may quote the data set. `output` is the answer that counts, `commit` that of the code
+    which made it. `usage` is what the controller charged. `metered_energy_j` is what the whole process drew
+    meanwhile, `around_energy_j` of it to begin and end the record of the run, and `idle_energy_j` what the
+    machine draws for being on (None: a counter has it in). `peak_memory_bytes` is the largest resident set
+    of the process, with the models of all arms.
     """
 
     case_id: str
@@ -36,7 +40,7 @@ class Outcome(Record):
     repeat: int = 0
     run_id: str
     status: Status
-    grade: float
+    grade: float = Field(ge=0.0, le=1.0)
     kind: str | None = None
     error: str | None = None
     output: Any = None
@@ -49,6 +53,7 @@ class Outcome(Record):
     metered_energy_j: float | None = None
     around_energy_j: float | None = None
     peak_memory_bytes: int | None = None
+    commit: str | None = None
 
     @property
     def solved(self) -> bool:
@@ -63,15 +68,28 @@ Key = tuple[str, str, int]
 OnOutcome = Callable[[int, int, Outcome], None]
 
 
+class Once(Record):
+    """What is done before the first case and then kept, such as embedding what there is to search."""
+
+    seconds: float
+    energy_j: float | None = None
+
+
+class WarmUp(Record):
+    """`case_s`: by arm, what the last case took without loading. `once`: see `_once`."""
+
+    load_s: float = 0.0
+    case_s: dict[str, float] = {}
+    once: dict[str, Once] = {}
+
+
 async def warm_up(
     runner: Runner, arms: Sequence[Arm], cases: Sequence[Case], gauge: Gauge | None = None
-) -> tuple[float, dict[str, float]]:
-    """Load models and fill caches with cases that do not count, through every arm.
-
-    Returns the seconds of loading, and by arm the seconds that the last case took without that: the first
-    also pays for what is read or embedded once.
-    """
-    load_s, took_s, gauge = 0.0, {}, gauge or Gauge()
+) -> WarmUp:
+    """Load models and fill caches with cases that do not count, through every arm."""
+    load_s, gauge = 0.0, gauge or Gauge()
+    results: dict[str, list[RunResult]] = {arm.name: [] for arm in arms}
+    took_s: dict[str, float] = {}
     for case in cases:
         for arm in arms:
             with gauge.case() as reading:
@@ -79,7 +97,28 @@ async def warm_up(
             loading_s = result.usage.load_s or 0.0
             load_s += loading_s
             took_s[arm.name] = max(0.0, reading.seen.wall_s - loading_s)
-    return load_s, took_s
+            results[arm.name].append(result)
+    once = {arm: _once(found, gauge) for arm, found in results.items() if len(found) > 1}
+    return WarmUp(load_s=load_s, case_s=took_s, once=once)
+
+
+def _once(results: Sequence[RunResult], gauge: Gauge) -> Once:
+    """By how much the first case was dearer than the last in encoders and plain code.
+
+    Generators keep nothing for good, and how long they take is up to the case. What several arms share is
+    paid by the one that needs it first.
+    """
+    first, last = (_without_generators(results[place]) for place in (0, -1))
+    seconds = max(0.0, (first.duration_s or 0.0) - (last.duration_s or 0.0))
+    if first.energy_j is None or last.energy_j is None:
+        return Once(seconds=seconds)
+    drawn_j = max(0.0, first.energy_j - last.energy_j)
+    return Once(seconds=seconds, energy_j=drawn_j + (gauge.idle_j(seconds) or 0.0))
+
+
+def _without_generators(result: RunResult) -> Usage:
+    used = {name: usage for name, usage in result.usage_by_model.items() if name != "overhead"}
+    return sum((usage for usage in used.values() if not usage.completion_tokens), Usage())
 
 
 class Estimate(Record):
@@ -146,13 +185,13 @@ async def _run_one(
         grade=scored.grade,
         kind=scored.kind,
         error=result.error,
-        output=answer,
+        output=code.kept(answer),
         confidence=result.confidence,
         latency_s=max(0.0, seen.wall_s - load_s),
         load_s=load_s,
         usage=result.usage,
         usage_by_model=result.usage_by_model,
-        idle_energy_j=result.idle_energy_j,
+        idle_energy_j=seen.idle_j if seen.energy_j is not None else result.idle_energy_j,
         metered_energy_j=seen.energy_j,
         around_energy_j=seen.around_j,
         peak_memory_bytes=seen.peak_memory_bytes,
@@ -171,4 +210,4 @@ def _scored(arm: Arm, case: Case, result: RunResult, code: Code, files: Files) -
         anyway = code.judge(files, case, said)
         if anyway.grade > scored.grade:
             return result.refused, anyway
-    return result.answer, scored
+    return result.answer if result.status == "completed" else None, scored

@@ -6,6 +6,7 @@
     def score(files, case, answer): True or False, a grade between 0 and 1, or Scored
     def metrics(pairs): {"macro_f1": ...}  over [(case, answer or None)], for figures that no single case has
     def materials(files, folder): writes what arms may learn from, such as examples.jsonl, into folder
+    def keep(answer): what of an answer records may hold, where it quotes rows that are not its case's
 
 The folder of materials is laid over the workspace, so that inputs can name what is in it; it must never hold
 anything of a test split.
@@ -58,6 +59,7 @@ class Code:
             module, "metrics", None
         )
         self._materials: Callable[[Files, Path], None] | None = getattr(module, "materials", None)
+        self._keep: Callable[[Any], Any] = getattr(module, "keep", lambda answer: answer)
         self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
 
     def read_cases(self, files: Files, category: str) -> list[Case]:
@@ -78,6 +80,10 @@ class Code:
                 grade = _scored(self._score(files, case, None)).grade
             return Scored(grade=grade, kind=None if grade else "run_failed", error=result.error)
         return _scored(self._score(files, case, result.answer))
+
+    def kept(self, answer: Any) -> Any:
+        """What of an answer goes into ledgers and records."""
+        return None if answer is None else self._keep(answer)
 
     def materials(self, files: Files, folder: Path) -> None:
         """Write what arms may learn from, if the benchmark has any."""

@@ -30,6 +30,11 @@ class Change(Record):
 
 def changes(first: BenchRecord, second: BenchRecord) -> list[Change]:
     """Raises UserError where the two have no arm and case in common."""
+    if first.benchmark.name != second.benchmark.name:
+        raise UserError(
+            f"These are records of {first.benchmark.name!r} and of {second.benchmark.name!r}.",
+            hint="Compare two records of one benchmark: lilliput bench compare A.json B.json",
+        )
     found = [
         change
         for figure in first.figures
@@ -37,8 +42,8 @@ def changes(first: BenchRecord, second: BenchRecord) -> list[Change]:
     ]
     if not found:
         raise UserError(
-            f"The records of {first.benchmark.name!r} and {second.benchmark.name!r} share no arm and case.",
-            hint="Compare two records of one benchmark: lilliput bench compare A.json B.json",
+            f"The two records of {first.benchmark.name!r} share no arm and case.",
+            hint="They may be of different categories or seeds.",
         )
     return found
 

@@ -29,7 +29,8 @@ class PerSuccess(Record):
 
 
 class Costs(Record):
-    """Of one arm over all its cases. `seconds`: how long it kept the machine, without loading models.
+    """Of one arm over all its cases. `seconds`: how long it kept the machine, without loading models. What a
+    remote arm draws elsewhere is not known, so its energy is None.
     `hardware_usd` by utilisation, as text (`0.5`).
     """
 
@@ -37,26 +38,37 @@ class Costs(Record):
     energy_j: float | None = None
     electricity_usd: float | None = None
     hardware_usd: dict[str, float] = {}
+    remote: bool = False
     remote_usd: float | None = None
     co2e_grams: float | None = None
     per_success: PerSuccess
 
     def total_usd(self, utilisation: float) -> float | None:
         """Local arms: electricity and hardware; remote arms: what was paid for tokens."""
-        if self.remote_usd is not None:
+        if self.remote:
             return self.remote_usd
         hardware = self.hardware_usd.get(str(utilisation))
         return None if self.electricity_usd is None or hardware is None else self.electricity_usd + hardware
 
 
-def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote_usd: float | None = None) -> Costs:
-    energy_j = None if summary.energy_j is None else summary.energy_j + (summary.idle_energy_j or 0.0)
+def costs_of(
+    summary: ArmSummary,
+    seconds: float,
+    machine: Machine,
+    remote_usd: float | None = None,
+    *,
+    remote: bool = False,
+) -> Costs:
+    """`remote`: a model elsewhere was asked; `remote_usd` what that cost, None where it is not known."""
+    known = summary.energy_j is not None and not remote
+    energy_j = (summary.energy_j or 0.0) + (summary.idle_energy_j or 0.0) if known else None
     rate = machine.grams_co2e_per_kwh
     costs = Costs(
         seconds=seconds,
         energy_j=energy_j,
         electricity_usd=None if energy_j is None else energy_cost(energy_j, machine),
         hardware_usd={str(share): usd * seconds for share, usd in hardware_usd_per_s(machine).items()},
+        remote=remote,
         remote_usd=remote_usd,
         co2e_grams=None if energy_j is None or rate is None else energy_j / JOULES_PER_KWH * rate,
         per_success=PerSuccess(),
@@ -88,7 +100,7 @@ def break_even_successes(
 
 def remote_usd_per_success(summary: ArmSummary, usd_per_million: tuple[float, float]) -> float | None:
     """What the arm's tokens would cost for each success at prices for reading and writing."""
-    paid_usd = token_cost((summary.prompt_tokens, summary.completion_tokens), usd_per_million)
+    paid_usd = token_cost(summary.generator_tokens, usd_per_million)
     return None if paid_usd is None or not summary.solved else paid_usd / summary.solved
 
 

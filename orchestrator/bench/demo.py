@@ -155,13 +155,13 @@ async def _run_cases(
         on_progress(CaseDone(done=done, total=total, outcome=outcome))
 
     code = code_of(roots, benchmark)
-    cases, spare = drawn_cases(benchmark, code, dataset.files)
+    drawn = drawn_cases(benchmark, code, dataset.files)
     on_progress(WarmingUp(arms=tuple(arm.name for arm in benchmark.arms)))
-    load_s, _ = await warm_up(runner, benchmark.arms, spare[:1])
+    warm = await warm_up(runner, benchmark.arms, drawn.spare[:1])
     outcomes = await run_interleaved(
-        runner, benchmark.arms, cases, code, dataset.files, told, gauge=Gauge(clock)
+        runner, benchmark.arms, drawn.cases, code, dataset.files, told, gauge=Gauge(clock)
     )
-    return load_s, outcomes
+    return warm.load_s, outcomes
 
 
 def _figures(benchmark: Benchmark, outcomes: Sequence[Outcome]) -> tuple[tuple[ArmSummary, ...], Comparison]:

@@ -17,7 +17,16 @@ import psutil
 from orchestrator.settings import usable_cpus
 from orchestrator.types import Record
 
-PACKAGES = ("lilliput", "numpy", "onnxruntime", "onnxruntime-genai", "pydantic", "tokenizers", "torch")
+PACKAGES = (
+    "lilliput",
+    "llguidance",
+    "numpy",
+    "onnxruntime",
+    "onnxruntime-genai",
+    "pydantic",
+    "tokenizers",
+    "torch",
+)
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -45,6 +54,11 @@ def stamp(made_at: str) -> str:
     return datetime.fromisoformat(made_at).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Of the packages that are installed."""
+    return {name: version for name in packages if (version := _version(name))}
+
+
 def describe_environment(root: Path, packages: Iterable[str] = PACKAGES) -> Environment:
     """`root`: the folder whose commit counts; packages that are not installed are left out."""
     return Environment(
@@ -53,7 +67,7 @@ def describe_environment(root: Path, packages: Iterable[str] = PACKAGES) -> Envi
         cpu=_cpu_name(),
         usable_cpus=usable_cpus(),
         memory_bytes=psutil.virtual_memory().total,
-        packages={name: version for name in packages if (version := _version(name))},
+        packages=versions(packages),
         commit=_commit(root),
     )
 
@@ -69,6 +83,12 @@ def _cpu_name() -> str:
     lines = _CPU_INFO.read_text("utf-8").splitlines() if _CPU_INFO.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def commit_of(root: Path) -> str | None:
+    """As one word: the commit, with a plus where tracked files had been changed since."""
+    commit = _commit(root)
+    return f"{commit.id[:10]}{'+' if commit.dirty else ''}" if commit else None
 
 
 def _commit(root: Path) -> Commit | None:

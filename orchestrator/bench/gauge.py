@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.meter import Drawn, Meter
-from orchestrator.meter.energy import energy_of
+from orchestrator.meter.energy import energy_of, idle_energy_j
 from orchestrator.meter.memory import peak_memory_bytes, reset_peak
 from orchestrator.types import Record
 from orchestrator.workspace import Machine
@@ -21,12 +21,14 @@ Clock = Callable[[], float]
 
 class Seen(Record):
     """What one case took; None: not looked at. `around_j` is the part of `energy_j` that was used neither
-    in a call nor in a run, but to begin and end the record of it.
+    in a call nor in a run, but to begin and end the record of it. `idle_j` is what the machine draws for
+    being on as long; None where a counter has it in.
     """
 
     wall_s: float = 0.0
     energy_j: float | None = None
     around_j: float | None = None
+    idle_j: float | None = None
     peak_memory_bytes: int | None = None
 
 
@@ -62,9 +64,16 @@ class Gauge:
             joules = {
                 "energy_j": energy_of(total, self._machine)[0],
                 "around_j": energy_of(nobody, self._machine)[0],
+                "idle_j": idle_energy_j(seen.wall_s, total, self._machine),
             }
             seen = seen.model_copy(update=joules)
         reading.seen = seen
+
+    def idle_j(self, seconds: float) -> float | None:
+        """What the machine draws for being on so long; None without a meter, or where a counter has it in."""
+        if self._machine is None or self._meter is None:
+            return None
+        return idle_energy_j(seconds, self._meter.total(), self._machine)
 
     def _drawn(self) -> list[Drawn]:
         return [self._meter.total(), self._meter.nobody()] if self._meter else []

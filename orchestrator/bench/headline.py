@@ -1,8 +1,9 @@
 """The one-line answer over all families: how much of the larger model's work can go to small ones?
 
-For one case of every family, all families counting alike: what the reference spends on it in calls, tokens,
-joules and money. The replaceable fraction is the share of that which falls on confirmed families; the saved
-fraction is what is left of it after the small arm's own spending. The mix is the benchmark's, not yours.
+For one case of every family, all families counting alike: what the reference arm spends on it in calls and
+tokens of generators, in seconds, joules and money. The replaceable fraction is the share of that which falls
+on confirmed families; the saved fraction is what is left of it after the small arm's own spending. The mix
+is the benchmark's, not yours.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator.bench.record import ArmFamily, BenchRecord
-from orchestrator.bench.verdict import Verdict, verdicts_of
+from orchestrator.bench.verdict import Verdict
+from orchestrator.errors import UserError
 from orchestrator.types import Record
 
 
@@ -33,11 +35,15 @@ class Share(Record):
 
 
 def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
-    """Every family of several benchmarks, with p-values corrected over all of them together."""
-    by_name = {record.benchmark.name: record for record in records}
+    """Every family of several benchmarks. Raises UserError for two records of one benchmark."""
+    names = [record.benchmark.name for record in records]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(
+            f"There are two records of {twice[0]!r}.",
+            hint="Name one, or compare them: lilliput bench compare A B",
+        )
     found = []
-    for verdict in verdicts_of([(record.benchmark, record.outcomes) for record in by_name.values()]):
-        record = by_name[verdict.benchmark]
+    for record, verdict in ((one, verdict) for one in records for verdict in one.verdicts):
         candidate = record.figure(verdict.family, verdict.candidate)
         reference = record.figure(verdict.family, verdict.reference)
         if candidate and reference:
@@ -64,14 +70,11 @@ def _share(name: str, amount: Callable[[ArmFamily], float | None], families: Seq
 
 
 def _calls(figure: ArmFamily) -> float | None:
-    """Calls to generators and encoders alike."""
-    return sum(figure.summary.calls_by_model.values()) / figure.summary.n
+    return figure.summary.generator_calls / figure.summary.n
 
 
 def _tokens(figure: ArmFamily) -> float | None:
-    """Read and written; an arm without a model has none."""
-    summary = figure.summary
-    return ((summary.prompt_tokens or 0) + (summary.completion_tokens or 0)) / summary.n
+    return sum(figure.summary.generator_tokens) / figure.summary.n
 
 
 def _seconds(figure: ArmFamily) -> float | None:

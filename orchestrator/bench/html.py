@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from orchestrator.bench.arms import Once
 from orchestrator.bench.costs import break_even_successes, remote_usd_per_success
 from orchestrator.bench.failures import worst_failures
 from orchestrator.bench.headline import Ruled, headline, ruled_families
@@ -66,6 +67,8 @@ def render(
         hurts=_hurts(families),
         break_even=_break_even(families, price),
         families=[_family(ruled) for ruled in families],
+        level=_level(families),
+        once=_once(records),
         books=_books(records),
         origin=_origin(records),
     )
@@ -73,7 +76,7 @@ def render(
 
 def _subtitle(records: Sequence[BenchRecord]) -> str:
     environment = records[0].environment
-    commits = sorted({_commit(record) for record in records})
+    commits = sorted({commit.removesuffix("+") for record in records for commit in record.commits})
     days = sorted({record.made_at[:10] for record in records})
     memory = environment.memory_bytes / 2**30
     where = f"{environment.usable_cpus} CPUs of {environment.cpu}, {memory:.0f} GiB"
@@ -243,6 +246,36 @@ def _router_tables(record: BenchRecord, family: str) -> list[dict[str, Any]]:
     ]
 
 
+def _level(families: Sequence[Ruled]) -> str:
+    """At which each family was tested, in words."""
+    many = sorted({ruled.verdict.families_tested for ruled in families})
+    return f"5 % divided by {' or '.join(map(str, many))}, the number of families that were declared together"
+
+
+def _once(records: Sequence[BenchRecord]) -> list[list[str]]:
+    """What is in no case, and after how many cases the candidate has made up for it. Trifles are left out."""
+    rows = []
+    for record in records:
+        for arm, once in record.once.items():
+            if once.seconds >= 0.5:
+                pays = short(_pays_after(record, arm, once)) if arm == record.benchmark.arms[0].name else ""
+                rows.append(
+                    [f"{record.benchmark.name} {arm}", short(once.seconds), short(once.energy_j), pays]
+                )
+    return rows
+
+
+def _pays_after(record: BenchRecord, arm: str, once: Once) -> float | None:
+    """Cases of the first family, by energy; None where a case costs no less than the reference's."""
+    verdict = next(iter(record.verdicts), None)
+    reference = record.figure(verdict.family, verdict.reference) if verdict else None
+    own = record.figure(verdict.family, arm) if verdict else None
+    if not reference or not own or reference.joules_a_case is None or own.joules_a_case is None:
+        return None
+    saved_j = reference.joules_a_case - own.joules_a_case
+    return None if once.energy_j is None or saved_j <= 0 else once.energy_j / saved_j
+
+
 def _books(records: Sequence[BenchRecord]) -> dict[str, Any]:
     columns = ["arm", "models J", "code J", "controller J", "idle J", "metered J", "residual"]
     rows = []
@@ -283,13 +316,6 @@ def _origin(records: Sequence[BenchRecord]) -> list[tuple[str, str]]:
         ("machine file", first.machine),
         *declared,
     ]
-
-
-def _commit(record: BenchRecord) -> str:
-    commit = record.environment.commit
-    if commit is None:
-        return "unknown"
-    return f"{commit.id[:10]}{' with changes' if commit.dirty else ''}"
 
 
 def _metric(name: str) -> _Cell:

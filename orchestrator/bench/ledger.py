@@ -11,19 +11,27 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.bench.arms import Key, Outcome
+import orchestrator
+from orchestrator.bench.arms import Key, Once, Outcome
+from orchestrator.bench.environment import versions
 from orchestrator.bench.spec import Arm, Benchmark
-from orchestrator.store.files import replace_text
+from orchestrator.store.files import folder_hash, replace_text
 from orchestrator.store.locks import locked
 from orchestrator.workspace import Workspace
 
 _FILE = "outcomes.jsonl"
 _MEMORY = "memory.json"
+_ONCE = "once.json"
+_ANSWER = ("llguidance", "numpy", "onnxruntime", "onnxruntime-genai", "tokenizers")
+# What of this package decides an outcome or its cost: all but what is done with outcomes.
+_AFTERWARDS = ("bench", "cli", "_builtin")
+_BEFORE = ("bench/arms.py", "bench/cases.py", "bench/gauge.py", "bench/table.py")
 # What does not change an outcome: words for people, how many cases, the margin they are held to.
 _WORDS = {"description", "notes", "repeats"}
 
@@ -67,6 +75,18 @@ class Ledger:
         most = {name: max(known.get(name, 0), taken.get(name, 0)) for name in sorted({*known, *taken})}
         replace_text(self.folder / _MEMORY, json.dumps(most))
 
+    @property
+    def once(self) -> dict[str, Once]:
+        """By arm, what was done before the first case, as it was last seen."""
+        file = self.folder / _ONCE
+        found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        return {arm: Once.model_validate(seen) for arm, seen in found.items()}
+
+    def note_once(self, seen: Mapping[str, Once]) -> None:
+        known = {**self.once, **seen}
+        text = json.dumps({arm: once.model_dump() for arm, once in known.items()})
+        replace_text(self.folder / _ONCE, text)
+
     def alone(self) -> Any:
         """A context in which no other process adds to it."""
         return locked(self.folder / "lock")
@@ -97,11 +117,22 @@ def fingerprint(
         "benchmark": _hash_json(spec),
         "data": data_hash,
         "score": _hash_file(score_file),
+        "code": code_hash(),
+        "packages": _hash_json(versions(_ANSWER)),
         **{f"model {name}": key for name, key in models.items()},
     }
     for arm in benchmark.arms:
         used |= _prompts(workspace, arm)
     return dict(sorted(used.items()))
+
+
+@cache
+def code_hash() -> str:
+    """Of the modules of this package that decide an outcome or its cost."""
+    root = Path(orchestrator.__file__).parent
+    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*.py")}
+    kept = [name for name in files if name.split("/")[0] not in _AFTERWARDS or name in _BEFORE]
+    return _hash_json({name: _hash_file(files[name]) for name in sorted(kept)})
 
 
 def prompt_hashes(workspace: Workspace, benchmark: Benchmark) -> dict[str, str]:
@@ -119,12 +150,7 @@ def _prompts(workspace: Workspace, arm: Arm) -> dict[str, str]:
         agents |= {step.agent for step in workspace.workflow(arm.workflow).steps}
         used[f"workflow {arm.workflow}"] = _hash_file(workspace.workflows[arm.workflow].file)
     folders = {name: workspace.agents[name].folder for name in agents if name}
-    return used | {f"agent {name}": _hash_folder(folder) for name, folder in sorted(folders.items())}
-
-
-def _hash_folder(folder: Path) -> str:
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return _hash_json({path.name: _hash_file(path) for path in files})
+    return used | {f"agent {name}": folder_hash(folder) for name, folder in sorted(folders.items())}
 
 
 def _hash_file(file: Path) -> str:

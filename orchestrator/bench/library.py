@@ -13,9 +13,10 @@ from orchestrator.bench.data import file_called
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UserError
 from orchestrator.settings import Settings
+from orchestrator.store.files import replace_text
 from orchestrator.types import Json
 
-_IS_BENCHMARK = '"kind": "benchmark"'
+_IS_BENCHMARK, _OF_THIS_VERSION = b'"kind": "benchmark"', b'"schema_version": 3'
 
 
 def records_folder(settings: Settings, benchmark: str) -> Path:
@@ -38,18 +39,14 @@ def find_record(name: str, settings: Settings, roots: Sequence[Path]) -> BenchRe
     raise UserError(f"Benchmark {name!r} has no record yet.", hint=f"Type: lilliput bench run {name}")
 
 
-def recorded(settings: Settings, roots: Sequence[Path]) -> list[str]:
-    """The names of the benchmarks that have a record of this form."""
-    folders = [*records_folder(settings, "x").parent.glob("*")]
-    folders += [file.parent for root in roots for file in root.glob("benchmarks/*/results")]
-    return sorted({folder.name for folder in folders if _benchmark_records(folder)})
+def own_records(settings: Settings) -> list[BenchRecord]:
+    """One's own newest record of each benchmark."""
+    return _newest(sorted(records_folder(settings, "x").parent.glob("*")))
 
 
 def shipped_records(roots: Sequence[Path]) -> list[BenchRecord]:
     """The newest record of each benchmark under `benchmarks/*/results/`."""
-    folders = sorted(folder for root in roots for folder in root.glob("benchmarks/*/results"))
-    newest = [_benchmark_records(folder)[-1:] for folder in folders]
-    return [read_record(file) for files in newest for file in files]
+    return _newest(sorted(folder for root in roots for folder in root.glob("benchmarks/*/results")))
 
 
 def read_record(file: Path) -> BenchRecord:
@@ -72,13 +69,12 @@ def read_record(file: Path) -> BenchRecord:
 
 def export(record: BenchRecord, folder: Path) -> list[Path]:
     """What each arm answered, a file of JSON lines an arm, for somebody else's scorer."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for arm in record.benchmark.arms:
         own = [outcome for outcome in record.outcomes if outcome.arm == arm.name]
         lines = [json.dumps(_prediction(outcome), ensure_ascii=False) for outcome in own]
         file = folder / f"{record.benchmark.name}.{arm.name}.jsonl"
-        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        replace_text(file, "".join(f"{line}\n" for line in lines))
         written.append(file)
     return written
 
@@ -89,11 +85,19 @@ def _prediction(outcome: Outcome) -> Json:
         "category": outcome.category,
         "repeat": outcome.repeat,
         "status": outcome.status,
-        "output": outcome.output if outcome.status == "completed" else None,
+        "output": outcome.output,
         "grade": outcome.grade,
     }
 
 
+def _newest(folders: Sequence[Path]) -> list[BenchRecord]:
+    return [read_record(files[-1]) for folder in folders if (files := _benchmark_records(folder))]
+
+
 def _benchmark_records(folder: Path) -> list[Path]:
-    """Oldest first. Records of other kinds, such as the demo's, lie in such folders too."""
-    return [file for file in sorted(folder.glob("*.json")) if _IS_BENCHMARK in file.read_text("utf-8")]
+    """Oldest first. Records of other kinds and versions, such as the demo's, lie in such folders too."""
+    return [file for file in sorted(folder.glob("*.json")) if _is_record(file.read_bytes())]
+
+
+def _is_record(data: bytes) -> bool:
+    return _IS_BENCHMARK in data and _OF_THIS_VERSION in data

@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from orchestrator.bench.arms import Runner
 from orchestrator.bench.cases import Case
 from orchestrator.bench.spec import Arm
@@ -34,8 +36,8 @@ class Load(Record):
     """How cases arrive. `rate_per_s` is for `poisson` only; `goal_s` is the latency that goodput asks for."""
 
     pattern: Pattern
-    rate_per_s: float | None = None
-    goal_s: float | None = None
+    rate_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    goal_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     seed: int = 0
 
 
@@ -76,8 +78,6 @@ def insist_on_rate(load: Load) -> None:
             f"A rate goes with the pattern poisson, and only with it; here it is {load.pattern}.",
             hint="For example: --pattern poisson --rate 0.5",
         )
-    if load.rate_per_s is not None and load.rate_per_s <= 0:
-        raise InvalidInput(f"A rate of {load.rate_per_s} a second brings no case.", hint="--rate 0.5")
 
 
 async def run_load(

@@ -110,14 +110,12 @@ def bootstrap_mean(values: Sequence[float], *, resamples: int = BOOTSTRAPS, seed
     return Interval(low=float(low), high=float(high))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979): calling all below alpha true keeps the chance of any error below it."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, highest = [1.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
+def alpha_of(families: int) -> float:
+    """The level at which each of so many families is tested, so that the chance of any error stays ALPHA.
+
+    Bonferroni's: unlike step-down methods it does not let a ruling depend on which families have finished.
+    """
+    return ALPHA / families
 
 
 def _binary(pairs: Pairs, margin: float, alpha: float) -> Difference:

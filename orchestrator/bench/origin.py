@@ -8,6 +8,7 @@ from orchestrator.bench.data import DatasetCard
 from orchestrator.bench.environment import Environment, describe_environment, stamp
 from orchestrator.bench.spec import Benchmark
 from orchestrator.settings import Settings
+from orchestrator.store.files import replace_text
 from orchestrator.types import Record
 from orchestrator.workspace import Workspace
 
@@ -28,9 +29,8 @@ class Origin(Record):
 
 def write_record(record: Origin, folder: Path) -> Path:
     """As JSON, in a file named after when it was made."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{stamp(record.made_at)}.json"
-    file.write_text(record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n", "utf-8")
+    replace_text(file, record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n")
     return file
 
 

@@ -61,7 +61,7 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
     colour = _colours("ruling", _COLOURS, [ruled.verdict.ruling for ruled in families])
     x = {
         "type": "quantitative",
-        "title": "small minus larger, points of quality (90 % interval)",
+        "title": "small minus larger, points of quality",
         "axis": {"tickCount": 7},
     }
     y = {"field": "family", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from orchestrator.bench.accounts import Books, books_of
-from orchestrator.bench.arms import Outcome
+from orchestrator.bench.arms import Once, Outcome
 from orchestrator.bench.cases import Case, Code
 from orchestrator.bench.costs import Costs, costs_of
 from orchestrator.bench.origin import Origin
 from orchestrator.bench.routers import RouterTable, router_table
 from orchestrator.bench.spec import Benchmark
 from orchestrator.bench.summary import ArmSummary, summarise
-from orchestrator.bench.verdict import Verdict, verdicts
+from orchestrator.bench.verdict import Design, Verdict, verdicts
 from orchestrator.types import ModelCard, Record
 from orchestrator.workspace import Machine
 
@@ -32,20 +32,25 @@ class ArmFamily(Record):
 
 
 class BenchRecord(Origin):
-    """All that a run found. Holds case ids and outputs, no text of the data set.
+    """All that a run found. Holds case ids and what was answered; no text of the data set but what an answer
+    quotes, as extracted fields do.
 
     `remark`: what a reader of the figures must know and no meter tells, such as other work on the machine.
+    `benchmark` is as declared; `scored` and `unscored` count the outcomes of the cases that were asked for.
     `prompts`: the hash of everything that an arm says to its models. `model_memory_bytes`: of each model that
-    was loaded.
+    was loaded. `once`: by arm, what is in no case. `commits`: of the code that made the outcomes.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     kind: Literal["benchmark"] = "benchmark"
     remark: str | None = None
     fingerprint: dict[str, str]
     prompts: dict[str, str]
     declared: Machine
     model_memory_bytes: dict[str, int] = {}
+    once: dict[str, Once] = {}
+    commits: tuple[str, ...] = ()
+    design: Design
     scored: int
     unscored: int
     books: Books | None = None
@@ -70,6 +75,7 @@ class Findings:
         machine: Machine,
         cards: Mapping[str, ModelCard],
         outcomes: Sequence[Outcome],
+        design: Design,
     ) -> None:
         arms = {arm.name for arm in benchmark.arms}
         self.outcomes = [found for found in outcomes if found.case_id in cases and found.arm in arms]
@@ -78,13 +84,16 @@ class Findings:
         self._code = code
         self._machine = machine
         self._cards = cards
+        self._design = design
 
     def fields(self) -> dict[str, Any]:
         """As a BenchRecord names them."""
         wanted = len(self._cases) * len(self._benchmark.arms) * self._benchmark.repeats
-        books, ruled = books_of(self.outcomes), verdicts(self._benchmark, self.outcomes)
+        books, ruled = books_of(self.outcomes), verdicts(self._benchmark, self.outcomes, self._design)
         return {
             "declared": self._machine,
+            "design": self._design,
+            "commits": tuple(sorted({outcome.commit or "unknown" for outcome in self.outcomes})),
             "scored": len(self.outcomes),
             "unscored": wanted - len(self.outcomes),
             "books": books,
@@ -107,21 +116,21 @@ class Findings:
         summary = summarise(arm, own)
         if not trusted:
             summary = summary.model_copy(update={"energy_j": None, "energy_source": None})
-        pairs = [(self._cases[o.case_id], o.output if o.status == "completed" else None) for o in own]
-        seconds = sum(outcome.latency_s for outcome in own)
+        pairs = [(self._cases[o.case_id], o.output) for o in own]
         return ArmFamily(
             family=family,
             summary=summary,
-            costs=costs_of(summary, seconds, self._machine, self._remote_usd(summary, own)),
+            costs=self._costs(summary, own),
             metrics=self._code.metrics(pairs),
         )
 
-    def _remote_usd(self, summary: ArmSummary, own: Sequence[Outcome]) -> float | None:
-        """What was paid for tokens and the electricity around them; None for an arm of the house."""
+    def _costs(self, summary: ArmSummary, own: Sequence[Outcome]) -> Costs:
+        seconds = sum(outcome.latency_s for outcome in own)
         if not any(self._is_remote(model) for model in summary.calls_by_model):
-            return None
+            return costs_of(summary, seconds, self._machine)
         paid = [outcome.usage.cost_usd for outcome in own]
-        return sum(usd for usd in paid if usd is not None) if None not in paid else None
+        usd = sum(usd for usd in paid if usd is not None) if None not in paid else None
+        return costs_of(summary, seconds, self._machine, usd, remote=True)
 
     def _is_remote(self, model: str) -> bool:
         return model in self._cards and self._cards[model].runtime == "remote"

@@ -54,14 +54,16 @@ async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcom
     card = read_dataset_card(workspace.roots, benchmark.dataset_name)
     dataset = open_dataset(card, settings, cached_fetch(settings.cache_dir))
     code = code_of(workspace.roots, benchmark)
-    cases, spare = drawn_cases(benchmark, code, dataset.files)
+    drawn = drawn_cases(benchmark, code, dataset.files)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as controller:
         models = installed_keys(controller.store, benchmark.models)
-        load_s, _ = await warm_up(controller, benchmark.arms, spare[:1])
-        outcomes = await run_interleaved(controller, benchmark.arms, cases, code, dataset.files, on_outcome)
+        warm = await warm_up(controller, benchmark.arms, drawn.spare[:1])
+        outcomes = await run_interleaved(
+            controller, benchmark.arms, drawn.cases, code, dataset.files, on_outcome
+        )
     return PointsReport(
         **dict(origin_of(benchmark, card, models, workspace, settings, made_at)),
-        load_s=load_s,
+        load_s=warm.load_s,
         arms=tuple(summarise(arm.name, outcomes) for arm in benchmark.arms),
         outcomes=tuple(outcomes),
     )

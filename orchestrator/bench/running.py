@@ -20,6 +20,7 @@ from orchestrator.bench.data import (
     open_dataset,
     read_dataset_card,
 )
+from orchestrator.bench.environment import commit_of
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.ledger import Ledger, fingerprint, key_of, prompt_hashes
 from orchestrator.bench.load import Load, LoadSummary, run_load, summarise_load
@@ -34,9 +35,11 @@ from orchestrator.bench.spec import (
     installed_keys,
     read_benchmark,
 )
+from orchestrator.bench.suite import families_tested
 from orchestrator.bench.table import table_card
+from orchestrator.bench.verdict import Design
 from orchestrator.controller import open_controller
-from orchestrator.errors import UnknownName
+from orchestrator.errors import InvalidInput, UnknownName
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -66,11 +69,23 @@ class Bench:
         fetch: FetchFiles | None = None,
     ) -> None:
         self.settings = settings
-        benchmark = _of_category(_resolved(read_benchmark(workspace.roots, name), settings), category)
-        self.benchmark = _limited(benchmark, n)
+        self.benchmark = _of_category(_resolved(read_benchmark(workspace.roots, name), settings), category)
         self.code: Code = code_of(workspace.roots, self.benchmark)
         self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
-        self.cases, self._spare = drawn_cases(self.benchmark, self.code, self._dataset.files)
+        try:
+            drawn = drawn_cases(self.benchmark, self.code, self._dataset.files)
+        except KeyError as error:
+            if category is None:
+                raise
+            raise InvalidInput(
+                f"Benchmark {name!r} knows no cases of {category!r}.",
+                hint="Its score.py says which there are.",
+            ) from error
+        self.cases, self._spare = drawn.first(n), drawn.spare
+        self.design = Design(
+            cases={family: len(cases) for family, cases in drawn.families.items()},
+            families_tested=families_tested(workspace.roots, self.benchmark),
+        )
         self.workspace = self._laid_over(workspace)
 
     @property
@@ -103,19 +118,21 @@ class Bench:
         """
         arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
         wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
-        machine = self.workspace.machine(self.settings.machine)
+        machine, commit = self.workspace.machine(self.settings.machine), commit_of(self.workspace.roots[0])
         async with open_controller(self.workspace, self._own_settings()) as controller:
             ledger = self.ledger(self.models())
 
             def keep(done: int, total: int, outcome: Outcome) -> None:
-                ledger.add(outcome)
+                ledger.add(outcome.model_copy(update={"commit": commit}))
                 on_case(done, total, outcome)
 
             with ledger.alone():
                 done = ledger.done & wanted
+                gauge = Gauge(meter=controller.meter, machine=machine)
                 if wanted - done:
-                    _, warm = await warm_up(controller, arms, self._spare)
-                    on_estimate(estimate(arms, wanted, ledger.outcomes, warm))
+                    warm = await warm_up(controller, arms, self._spare, gauge)
+                    ledger.note_once(warm.once)
+                    on_estimate(estimate(arms, wanted, ledger.outcomes, warm.case_s))
                 await run_interleaved(
                     controller,
                     arms,
@@ -125,7 +142,7 @@ class Bench:
                     keep,
                     repeats=len(repeats),
                     done=done,
-                    gauge=Gauge(meter=controller.meter, machine=machine),
+                    gauge=gauge,
                 )
                 ledger.note_memory({row.name: row.bytes for row in controller.pool.resident()})
         return ledger
@@ -155,7 +172,8 @@ class Bench:
         """What the outcomes of the drawn cases amount to."""
         machine = self.workspace.machine(self.settings.machine)
         cases = {case.id: case for case in self.cases}
-        found = Findings(self.benchmark, cases, self.code, machine, self.workspace.cards, ledger.outcomes)
+        cards = self.workspace.cards
+        found = Findings(self.benchmark, cases, self.code, machine, cards, ledger.outcomes, self.design)
         origin = origin_of(self.benchmark, self.card, dict(models), self.workspace, self.settings, utc_now())
         return BenchRecord(
             **dict(origin),
@@ -164,16 +182,24 @@ class Bench:
             fingerprint=self.fingerprint(models),
             prompts=prompt_hashes(self.workspace, self.benchmark),
             model_memory_bytes=ledger.memory_bytes,
+            once=ledger.once,
         )
 
     def _laid_over(self, workspace: Workspace) -> Workspace:
         """The workspace under the benchmark's own agents, workflows and materials, with its models only."""
         benchmark = self.benchmark
         names = [*benchmark.content, benchmark.name]
+        for name in names:
+            if not any((root / "benchmarks" / name).is_dir() for root in workspace.roots):
+                raise InvalidInput(
+                    f"benchmark {benchmark.name!r}: `content` names {name!r}, which is not there."
+                )
         folders = [root / "benchmarks" / name for name in names for root in workspace.roots]
         own = [folder for folder in folders if (folder / "agents").is_dir() or (folder / "configs").is_dir()]
         laid = Workspace((*workspace.roots, *own, self._materials()))
         laid.insist()
+        for arm in benchmark.arms:
+            laid.agent(arm.agent) if arm.agent else laid.workflow(arm.workflow or "")
         return laid.limited_to(benchmark.models or tuple(laid.cards))
 
     def _materials(self) -> Path:
@@ -209,17 +235,6 @@ def _of_category(benchmark: Benchmark, category: str | None) -> Benchmark:
     if category is None:
         return benchmark
     families = (benchmark.families[0].model_copy(update={"category": category}),)
-    return benchmark.model_copy(update={"families": families})
-
-
-def _limited(benchmark: Benchmark, n: int | None) -> Benchmark:
-    """At most n cases of each family; those of a smaller n are among those of a larger one."""
-    if n is None:
-        return benchmark
-    families = tuple(
-        family.model_copy(update={"n": n if family.n is None else min(n, family.n)})
-        for family in benchmark.families
-    )
     return benchmark.model_copy(update={"families": families})
 
 

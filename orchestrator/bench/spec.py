@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orchestrator import planning
 from orchestrator.bench.cases import Case, Code, Files, load_code
 from orchestrator.bench.data import file_called, files_called
 from orchestrator.bench.table import Table, TableCode
-from orchestrator.errors import ModelUnavailable
+from orchestrator.errors import ContentError, ModelUnavailable
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
 from orchestrator.yamlfile import read_yaml
@@ -95,7 +95,15 @@ class Benchmark(Record):
     repeats: int = Field(default=1, ge=1)
     models: tuple[str, ...] = ()
     families: tuple[Family, ...] = Field(min_length=1)
-    arms: tuple[Arm, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...] = Field(min_length=2)
+
+    @field_validator("arms", "families")
+    @classmethod
+    def _named_once(cls, found: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [getattr(one, "name", None) or one.category for one in found]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]!r} comes twice")
+        return found
 
     @property
     def dataset_name(self) -> str:
@@ -133,16 +141,35 @@ def draw(ids: Iterable[str], n: int | None, seed: int) -> list[str]:
     return sorted(ids, key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).digest())[:n]
 
 
-def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> tuple[list[Case], list[Case]]:
-    """The cases that count, and two more that do not, for warming up; where all are drawn, two of those."""
-    cases: list[Case] = []
+class Drawn(NamedTuple):
+    """By family the cases that count, in the order in which they are drawn, and `spare` ones to warm up with:
+    two that do not count or, where all do, two of those.
+    """
+
+    families: dict[str, list[Case]]
+    spare: list[Case]
+
+    @property
+    def cases(self) -> list[Case]:
+        return self.first(None)
+
+    def first(self, n: int | None) -> list[Case]:
+        """At most n of each family."""
+        return [case for cases in self.families.values() for case in cases[:n]]
+
+
+def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> Drawn:
+    """Raises ContentError for an id that two families share."""
+    drawn: dict[str, list[Case]] = {}
     spare: list[Case] = []
     for family in benchmark.families:
         by_id = {case.id: case for case in code.read_cases(files, family.category)}
         chosen = draw(by_id, family.n, benchmark.seed)
-        cases += [by_id[case] for case in chosen]
+        if shared := {case.id for cases in drawn.values() for case in cases} & {*chosen}:
+            raise ContentError(f"case id {min(shared)!r} comes in two families", file=code.file)
+        drawn[family.category] = [by_id[case] for case in chosen]
         spare = spare or [case for name, case in by_id.items() if name not in chosen][:2]
-    return cases, spare or cases[:2]
+    return Drawn(drawn, spare or [case for cases in drawn.values() for case in cases][:2])
 
 
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
@@ -154,12 +181,9 @@ def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
 
 
 def installed_keys(store: ModelStore, models: Sequence[str]) -> dict[str, str]:
-    """The key of each installed model, which covers its sources and how they were converted.
-
-    Raises ModelUnavailable that names every absent one.
-    """
-    absent = [name for name in models if store.state(name) != "installed"]
-    if absent:
+    """The key of each model (see `ModelStore.key`). Raises ModelUnavailable that names every absent one."""
+    keys = {name: key for name in models if (key := store.key(name))}
+    if absent := [name for name in models if name not in keys]:
         hint = f"Type: lilliput models pull {' '.join(absent)}"
         raise ModelUnavailable(f"The benchmark needs {', '.join(absent)}, not installed yet.", hint=hint)
-    return {name: store.manifest(name).key for name in models if store.cards[name].files}
+    return keys

@@ -37,8 +37,9 @@ class ArmSummary(Record):
     `mean_grade` is the quality that rulings are about, `solved` counts the cases with the full grade.
     `ttft_p50_s`: time to first token of the first generation of a case; `tpot_s`: time per output token after
     the first, over all. `peak_memory_bytes` is the whole process's, with the models of every arm loaded.
-    `failed_but_solved`: runs that broke down where making no call is right. The leaderboard's checker counts
-    them, but nobody decided anything in them.
+    `generator_calls` and `generator_tokens` (read, written) leave encoders out: what a larger model would be
+    paid for. `failed_but_solved`: runs that broke down where making no call is right. The leaderboard's
+    checker counts them, but nobody decided anything in them.
     """
 
     arm: str
@@ -62,6 +63,8 @@ class ArmSummary(Record):
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     calls_by_model: dict[str, int]
+    generator_calls: int = 0
+    generator_tokens: tuple[int, int] = (0, 0)
     energy_j: float | None = None
     energy_source: Source | None = None
     idle_energy_j: float | None = None
@@ -107,7 +110,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         interval=wilson(solved, len(own)),
         families=_families(own),
         failed_runs=sum(outcome.status != "completed" for outcome in own),
-        failed_but_solved=sum(outcome.status != "completed" and outcome.solved for outcome in own),
+        failed_but_solved=sum(o.status != "completed" and o.solved and o.output is None for o in own),
         latency_p50_s=percentile(latencies, 0.5),
         latency_p95_s=percentile(latencies, 0.95),
         ttft_p50_s=percentile(_first_tokens(own), 0.5),
@@ -120,6 +123,8 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
         calls_by_model=_calls(own),
+        generator_calls=sum(usage.calls for usage in _generators(own)),
+        generator_tokens=_tokens(_generators(own)),
         energy_j=_energy(usage, own),
         energy_source=usage.energy_source,
         idle_energy_j=_sum_known([outcome.idle_energy_j for outcome in own]),
@@ -228,6 +233,14 @@ def _calls(outcomes: Sequence[Outcome]) -> dict[str, int]:
         calls.update({model: usage.calls for model, usage in outcome.usage_by_model.items()})
     # Code and overhead are in the usage too, but call no model.
     return {model: count for model, count in sorted(calls.items()) if count}
+
+
+def _generators(outcomes: Sequence[Outcome]) -> list[Usage]:
+    return [usage for o in outcomes for usage in o.usage_by_model.values() if usage.completion_tokens]
+
+
+def _tokens(usages: Sequence[Usage]) -> tuple[int, int]:
+    return sum(u.prompt_tokens or 0 for u in usages), sum(u.completion_tokens or 0 for u in usages)
 
 
 def _grade_interval(grades: Sequence[float], solved: int) -> Interval:

@@ -2,7 +2,8 @@
 
     table: {file: tickets.csv, text: message, label: team, train: older-tickets.csv}
 
-`file` (and `train`, which arms may learn from) lie beside the `benchmark.yaml`. Every arm is given
+`file` (and `train`, which arms may learn from) lie beside the `benchmark.yaml`; texts of `train` that are
+among those to measure are left out. Every arm is given
 `${case.text}` and `${case.labels}`; its answer is right when its `label` is the row's. An empty label means
 that none fits, and is answered by null.
 """
@@ -13,12 +14,14 @@ import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from pydantic import model_validator
 
 from orchestrator.bench.cases import Case, Code, Files, Scored
 from orchestrator.bench.data import DatasetCard
 from orchestrator.errors import ContentError
-from orchestrator.kit.examples import Example, write_examples
+from orchestrator.kit.examples import Example, without_neighbours, write_examples
 from orchestrator.types import ModelFile, Record, RunResult
 
 
@@ -29,6 +32,14 @@ class Table(Record):
     text: str = "text"
     label: str = "label"
     train: str | None = None
+
+    @model_validator(mode="after")
+    def _not_the_same(self) -> Self:
+        if self.train == self.file:
+            raise ValueError(
+                "`train` must be another file than `file`: who has seen the answers proves nothing"
+            )
+        return self
 
     def files(self, folder: Path) -> dict[str, Path]:
         """The CSV files by name. Raises ContentError for one that is not there."""
@@ -74,8 +85,14 @@ class TableCode(Code):
     def materials(self, files: Files, folder: Path) -> None:
         if self._table.train is None:
             return
-        rows = _rows(files[self._table.train], self._table)
+        measured = {_words(row) for row in _rows(files[self._table.file], self._table)}
+        rows = [row for row in _rows(files[self._table.train], self._table) if _words(row) not in measured]
+        if not rows:
+            raise ContentError("every text in it is one of those to measure", file=files[self._table.train])
         write_examples(folder, (Example(row.text, row.label) for row in rows))
+
+    def kept(self, answer: Any) -> Any:
+        return None if answer is None else without_neighbours(answer)
 
     def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         return {}
@@ -98,6 +115,10 @@ def table_card(name: str, files: Files) -> DatasetCard:
             for key, path in files.items()
         ),
     )
+
+
+def _words(row: _Row) -> str:
+    return " ".join(row.text.lower().split())
 
 
 class _Row(NamedTuple):
@@ -130,6 +151,8 @@ def _check_columns(file: Path, table: Table, columns: Sequence[str]) -> None:
             raise ContentError(
                 f"there is no column {column!r} (there are: {have})", file=file, line=1, hint=hint
             )
+        if [*columns].count(column) > 1:
+            raise ContentError(f"the column {column!r} comes twice", file=file, line=1)
 
 
 def _row(file: Path, table: Table, line: int, row: dict[str, Any]) -> _Row:

@@ -3,32 +3,45 @@
 The claim: on this machine the candidate (small, specialised) does this kind of subtask as well as the
 reference, but for a margin that was declared before the run.
 
-    confirmed      non-inferior: the whole interval lies above -margin
+    confirmed      non-inferior: the whole interval lies above -margin, and no trivial method does as well
+                   as the reference, or else the cases would tell nothing about models
     refuted        inferior: the whole interval lies below -margin
-    inconclusive   the interval holds -margin, or a trivial method does as well as the reference, so that
-                   the cases tell nothing about models
+    inconclusive   neither; or not all declared cases have been run: who looks again after every few cases
+                   will see anything confirmed in the end
 
 Where a benchmark has several reference arms (with and without examples, say), the strongest one counts.
 
-Several families are tested at once, so p-values are adjusted (Holm). The margin, the arms and n are in the
-benchmark's file; nothing here is chosen after seeing a result.
+Several families are tested at once. How many is declared too (`suite.py`), and each is tested at 5 % divided
+by that number, so that no ruling depends on which other families have finished. The margin, the arms and n
+are in the benchmark's file; nothing here is chosen after seeing a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from orchestrator.bench.arms import Outcome
-from orchestrator.bench.noninferiority import ALPHA, Difference, holm, paired_difference
+from orchestrator.bench.noninferiority import Difference, alpha_of, paired_difference
 from orchestrator.bench.spec import Benchmark, Family
 from orchestrator.types import Record
 
 Ruling = Literal["confirmed", "refuted", "inconclusive"]
 
 
+class Design(Record):
+    """What was declared before the run: how many cases of each family, and how many families in all."""
+
+    cases: Mapping[str, int]
+    families_tested: int = 1
+
+
 class Verdict(Record):
-    """What the cases of one family say. Rates are mean grades; `floor` is the best trivial arm."""
+    """What the cases of one family say. Rates are mean grades; `floor` is the best trivial arm.
+
+    The interval and the power of `difference` are at the level that is left to one of `families_tested`;
+    `p_value` is that of the ruling's side, and is held against 5 % divided by `families_tested`.
+    """
 
     benchmark: str
     family: str
@@ -39,92 +52,102 @@ class Verdict(Record):
     floor: str | None = None
     floor_rate: float | None = None
     difference: Difference
-    p_adjusted: float
+    declared_n: int
+    families_tested: int
+    p_value: float
     ruling: Ruling
     reason: str
 
 
-class _Tested(Record):
-    """A family's paired difference, before the correction for several families."""
-
-    family: Family
-    reference: str
-    candidate_rate: float
-    reference_rate: float
-    floor: str | None
-    floor_rate: float | None
-    floor_ties: bool
-    difference: Difference
-
-
-def verdicts(benchmark: Benchmark, outcomes: Sequence[Outcome]) -> list[Verdict]:
+def verdicts(benchmark: Benchmark, outcomes: Sequence[Outcome], design: Design) -> list[Verdict]:
     """One for each family in which both arms answered at least one case."""
-    return verdicts_of([(benchmark, outcomes)])
+    found = (_rule(benchmark, family, outcomes, design) for family in benchmark.families)
+    return [verdict for verdict in found if verdict]
 
 
-def verdicts_of(runs: Iterable[tuple[Benchmark, Sequence[Outcome]]]) -> list[Verdict]:
-    """All families of several benchmarks, corrected together."""
-    tested = [
-        (benchmark, found)
-        for benchmark, outcomes in runs
-        for family in benchmark.families
-        if (found := _test(benchmark, family, outcomes))
-    ]
-    better = holm([found.difference.p_noninferior for _, found in tested])
-    worse = holm([found.difference.p_inferior for _, found in tested])
-    return [_rule(*pair, up, down) for pair, up, down in zip(tested, better, worse, strict=True)]
-
-
-def rule_on(benchmark: Benchmark, family: str, arm: str, outcomes: Sequence[Outcome]) -> Verdict:
-    """On another arm than the first. Raises ValueError where it shares no case with the reference."""
+def rule_on(
+    benchmark: Benchmark, family: str, arm: str, outcomes: Sequence[Outcome], design: Design
+) -> Verdict | None:
+    """On another arm than the first. None where it shares no case with the reference."""
     first = [found for found in benchmark.arms if found.name == arm]
     others = [found for found in benchmark.arms if found.name != arm]
     families = tuple(found for found in benchmark.families if found.category == family)
     turned = benchmark.model_copy(update={"arms": (*first, *others), "families": families})
-    ruled = verdicts(turned, outcomes)
-    if not ruled:
-        raise ValueError(f"arm {arm!r} and the reference answered no case of {family!r} in common")
-    return ruled[0]
+    return next(iter(verdicts(turned, outcomes, design)), None)
 
 
-def _test(benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome]) -> _Tested | None:
+def _rule(
+    benchmark: Benchmark, family: Family, outcomes: Sequence[Outcome], design: Design
+) -> Verdict | None:
     grades = {arm.name: _grades(outcomes, family.category, arm.name) for arm in benchmark.arms}
-    candidate, reference = benchmark.arms[0].name, _strongest_reference(benchmark, grades)
+    candidate = benchmark.arms[0].name
+    reference = _strongest_reference(benchmark, grades)
     shared = sorted(grades[candidate].keys() & grades[reference].keys())
     if not shared:
         return None
-    first, second = ([grades[arm][case] for case in shared] for arm in (candidate, reference))
-    floors = {
-        arm.name: [grades[arm.name][case] for case in shared]
-        for arm in benchmark.arms
-        if arm.kind == "floor" and grades[arm.name].keys() >= set(shared)
+    rates = {
+        arm: _mean([found[case] for case in shared]) for arm, found in grades.items() if _has(found, shared)
     }
-    best = max(floors, key=lambda name: sum(floors[name]), default=None)
-    return _Tested(
-        family=family,
+    floors = [arm.name for arm in benchmark.arms if arm.kind == "floor" and arm.name in rates]
+    floor = max(floors, key=lambda name: rates[name], default=None)
+    first, second = ([grades[arm][case] for case in shared] for arm in (candidate, reference))
+    found = paired_difference(first, second, family.margin, alpha=alpha_of(design.families_tested))
+    declared_n = design.cases.get(family.category, len(shared))
+    ties = floor is not None and rates[floor] >= rates[reference] - family.margin
+    ruling = _ruling(found, interim=len(shared) < declared_n, ties=ties)
+    return Verdict(
+        benchmark=benchmark.name,
+        family=family.category,
+        candidate=candidate,
         reference=reference,
-        candidate_rate=_mean(first),
-        reference_rate=_mean(second),
-        floor=best,
-        floor_rate=_mean(floors[best]) if best else None,
-        floor_ties=best is not None and _ties(floors[best], second, family.margin),
-        difference=paired_difference(first, second, family.margin),
+        candidate_rate=rates[candidate],
+        reference_rate=rates[reference],
+        floor=floor,
+        floor_rate=rates[floor] if floor else None,
+        difference=found,
+        declared_n=declared_n,
+        families_tested=design.families_tested,
+        p_value=min(found.p_noninferior, found.p_inferior),
+        ruling=ruling,
+        reason=_reason(found, ruling, declared_n, floor if ties else None),
     )
+
+
+def _ruling(found: Difference, *, interim: bool, ties: bool) -> Ruling:
+    if interim:
+        return "inconclusive"
+    if found.interval.high < -found.margin:
+        return "refuted"
+    return "confirmed" if found.interval.low > -found.margin and not ties else "inconclusive"
+
+
+def _reason(found: Difference, ruling: Ruling, declared_n: int, tying_floor: str | None) -> str:
+    margin = 100 * found.margin
+    span = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f} points"
+    if found.n < declared_n:
+        return f"{found.n:,} of {declared_n:,} declared cases, no ruling before all are run: {span}"
+    if ruling == "refuted":
+        return f"worse by more than {margin:g} points: {span}"
+    if ruling == "confirmed":
+        return f"at most {margin:g} points worse: {span}"
+    if tying_floor:
+        return f"no evidence: the trivial {tying_floor} does as well as the reference: {span}"
+    return f"{span}; power {found.power:.2f}, 0.80 needs n = {found.n_for_80:,}"
 
 
 def _strongest_reference(benchmark: Benchmark, grades: Mapping[str, Mapping[str, float]]) -> str:
     """Of several ways to ask the larger model the best one: a straw man would prove nothing.
 
-    Choosing it by the outcomes leans towards the larger model, never towards the small one.
+    Choosing it by the outcomes leans towards the larger model, never towards the small one. One that has not
+    answered as many of the candidate's cases as another is not in the running.
     """
+    own = grades[benchmark.arms[0].name].keys()
     names = [arm.name for arm in benchmark.arms if arm.kind == "reference"] or [benchmark.arms[1].name]
-    answered = [name for name in names if grades[name]]
-    return max(answered, key=lambda name: _mean([*grades[name].values()]), default=names[0])
+    return max(names, key=lambda name: (len(own & grades[name].keys()), _mean([*grades[name].values()])))
 
 
-def _ties(floor: Sequence[float], reference: Sequence[float], margin: float) -> bool:
-    """A trivial method that is shown to be as good as the reference."""
-    return paired_difference(floor, reference, margin).p_noninferior < ALPHA
+def _has(grades: Mapping[str, float], cases: Sequence[str]) -> bool:
+    return grades.keys() >= set(cases)
 
 
 def _grades(outcomes: Sequence[Outcome], category: str, arm: str) -> dict[str, float]:
@@ -136,44 +159,5 @@ def _grades(outcomes: Sequence[Outcome], category: str, arm: str) -> dict[str, f
     return {case: _mean(grades) for case, grades in found.items()}
 
 
-def _rule(benchmark: Benchmark, tested: _Tested, p_better: float, p_worse: float) -> Verdict:
-    difference = tested.difference
-    ruling, p_adjusted = _ruling(tested, p_better, p_worse)
-    return Verdict(
-        benchmark=benchmark.name,
-        family=tested.family.category,
-        candidate=benchmark.arms[0].name,
-        reference=tested.reference,
-        candidate_rate=tested.candidate_rate,
-        reference_rate=tested.reference_rate,
-        floor=tested.floor,
-        floor_rate=tested.floor_rate,
-        difference=difference,
-        p_adjusted=p_adjusted,
-        ruling=ruling,
-        reason=_reason(tested, ruling),
-    )
-
-
-def _ruling(tested: _Tested, p_better: float, p_worse: float) -> tuple[Ruling, float]:
-    if p_worse < ALPHA:
-        return "refuted", p_worse
-    if p_better < ALPHA and not tested.floor_ties:
-        return "confirmed", p_better
-    return "inconclusive", min(p_better, p_worse)
-
-
-def _reason(tested: _Tested, ruling: Ruling) -> str:
-    found, margin = tested.difference, 100 * tested.difference.margin
-    span = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f} points"
-    if ruling == "refuted":
-        return f"worse by more than {margin:g} points: {span}"
-    if ruling == "confirmed":
-        return f"at most {margin:g} points worse: {span}"
-    if tested.floor_ties:
-        return f"no evidence: the trivial {tested.floor} is as good as the reference"
-    return f"{span}; power {found.power:.2f}, 0.80 needs n = {found.n_for_80:,}"
-
-
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return sum(values) / len(values) if values else 0.0

@@ -70,15 +70,10 @@ def run(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Run a benchmark, from where it was stopped, and say what it shows. May be killed at any moment."""
-    import anyio
-
     from orchestrator.cli.console import print_json, to_people
 
     bench = _open(workspace, name, cases, category)
-    _bring_models(bench)
-    with _shown() as on_case:
-        ledger = anyio.run(bench.run, on_case, arm or [], _tell_estimate)
-    record = bench.record(bench.models(), ledger, remark)
+    record = _run(bench, arm or [], remark)
     written = [] if category else _keep(bench, record)
     if as_json:
         return print_json(record)
@@ -86,6 +81,30 @@ def run(
     for file in written:
         to_people().print(f"Written: {file}", markup=False, highlight=False)
     return None
+
+
+@app.command()
+def suite(
+    cases: Cases = None,
+    remark: Annotated[str | None, typer.Option("--remark", help="For the records.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run every benchmark of benchmarks/suite.yaml; what cannot run says why, and the others run."""
+    from orchestrator.bench.suite import read_suite
+    from orchestrator.cli.console import complain, to_people
+    from orchestrator.errors import LilliputError
+
+    for name in read_suite(open_door(workspace).workspace.roots):
+        to_people().print(f"\n{name}", style="bold", markup=False)
+        try:
+            bench = _open(workspace, name, cases)
+            record = _run(bench, [], remark)
+            _keep(bench, record)
+        except LilliputError as error:
+            complain(f"{name} is left out: {error.message}", error.hint)
+        else:
+            _print(record)
+    bench_records.report(None, Path("report.html"), None, workspace)
 
 
 @app.command()
@@ -152,6 +171,15 @@ def load(
     return print_table(columns, [row], right=columns[2:])
 
 
+def _run(bench: Bench, arms: list[str], remark: str | None) -> BenchRecord:
+    import anyio
+
+    _bring_models(bench)
+    with _shown() as on_case:
+        ledger = anyio.run(bench.run, on_case, arms, _tell_estimate)
+    return bench.record(bench.models(), ledger, remark)
+
+
 def _open(workspace: Path | None, name: str, cases: int | None, category: str | None = None) -> Bench:
     from orchestrator.bench.running import Bench
 
@@ -186,6 +214,7 @@ def _keep(bench: Bench, record: BenchRecord) -> list[Path]:
     from orchestrator.bench.origin import write_record
     from orchestrator.cli.console import complain
     from orchestrator.errors import UserError
+    from orchestrator.store.files import replace_text
 
     folder = records_folder(bench.settings, bench.benchmark.name)
     written = [write_record(record, folder)]
@@ -195,7 +224,7 @@ def _keep(bench: Bench, record: BenchRecord) -> list[Path]:
         complain(missing.message, missing.hint)
         return written
     file = written[0].with_suffix(".html")
-    file.write_text(page, "utf-8")
+    replace_text(file, page)
     return [*written, file]
 
 
@@ -227,7 +256,7 @@ def _shown() -> Iterator[OnOutcome]:
 
 
 def _print(record: BenchRecord) -> None:
-    from orchestrator.cli.console import print_table, seconds, to_stdout
+    from orchestrator.cli.console import number, print_table, seconds, to_stdout
 
     console = to_stdout()
     if record.remark:
@@ -241,7 +270,7 @@ def _print(record: BenchRecord) -> None:
             str(figure.summary.n),
             f"{100 * figure.summary.mean_grade:.1f} %",
             seconds(figure.summary.latency_p50_s),
-            _joules(figure.summary.energy_j, figure.summary.n),
+            number(figure.joules_a_case),
             ", ".join(f"{name} {value:.3f}" for name, value in figure.metrics.items()),
         )
         for figure in record.figures
@@ -268,9 +297,13 @@ def _load(pattern: str, rate: float | None, goal: float | None) -> Load:
 
     try:
         load = Load.model_validate({"pattern": pattern, "rate_per_s": rate, "goal_s": goal})
-    except ValidationError:
+    except ValidationError as error:
+        wrong = {"pattern": "--pattern", "rate_per_s": "--rate", "goal_s": "--goal"}[
+            str(error.errors()[0]["loc"][0])
+        ]
         raise InvalidInput(
-            f"{pattern!r} is no pattern.", hint="--pattern single-stream, offline or poisson."
+            f"{wrong}: {error.errors()[0]['msg']}.",
+            hint="--pattern single-stream, offline or poisson; --rate and --goal are finite and above 0.",
         ) from None
     insist_on_rate(load)
     return load
@@ -282,9 +315,3 @@ def _pattern(load: Load) -> str:
 
 def _rate(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
-
-
-def _joules(total: float | None, n: int) -> str:
-    from orchestrator.cli.console import number
-
-    return number(None if total is None else total / n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,7 @@ Which = Annotated[
 def report(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all without any."),
+        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all of one's own without any."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")] = Path("report.html"),
     price: Annotated[
@@ -86,7 +87,7 @@ def publish(name: Which, workspace: WorkspaceOption = None) -> None:
         why = (
             f"{record.unscored} of its outcomes are missing"
             if record.unscored
-            else "no arm is one agent on one model"
+            else "no arm is one agent on one smaller model with all declared cases, or there is newer"
         )
         raise UserError(f"The record of {record.benchmark.name!r} holds no evidence: {why}.")
     for file in written:
@@ -96,7 +97,7 @@ def publish(name: Which, workspace: WorkspaceOption = None) -> None:
 def table(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all without any."),
+        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all of one's own without any."),
     ] = None,
     into: Annotated[
         Path | None, typer.Option("--into", help="Put it between the two markers in this file.")
@@ -111,13 +112,18 @@ def table(
     from orchestrator.bench.markdown import verdict_table, with_table
     from orchestrator.cli.console import to_stdout
     from orchestrator.errors import UserError
+    from orchestrator.store.files import replace_text
 
     door = open_door(workspace)
     records = shipped_records(door.workspace.roots) if shipped else _chosen(door, names)
     if into is None:
         return to_stdout().print(verdict_table(records), markup=False, highlight=False, soft_wrap=True)
     try:
-        into.write_text(with_table(into.read_text("utf-8"), records), "utf-8")
+        replace_text(into, with_table(into.read_text("utf-8"), records))
+    except OSError as problem:
+        raise UserError(
+            f"{into} cannot be read: {problem.strerror}.", hint="Name a file that is there."
+        ) from None
     except ValueError as problem:
         raise UserError(
             f"{into}: {problem}.", hint="Put the two markers where the table shall stand."
@@ -139,13 +145,16 @@ def export(
 
 
 def _chosen(door: Door, names: list[str] | None) -> list[BenchRecord]:
-    from orchestrator.bench.library import recorded
+    """Those that are named; else one's own; else those that came with it. Never a mix of two machines."""
+    from orchestrator.bench.library import own_records, shipped_records
     from orchestrator.errors import UserError
 
-    chosen = names or recorded(door.settings, door.workspace.roots)
-    if not chosen:
+    if names:
+        return [_find(door, name) for name in names]
+    found = own_records(door.settings) or shipped_records(door.workspace.roots)
+    if not found:
         raise UserError("No benchmark has a record yet.", hint="Type: lilliput bench run bfcl-quick")
-    return [_find(door, name) for name in chosen]
+    return found
 
 
 def _find(door: Door, name: str) -> BenchRecord:
@@ -162,6 +171,8 @@ def _price(text: str | None) -> tuple[float, float] | None:
     parts = text.split(",")
     try:
         given, made = (float(part) for part in parts)
+        if not (0 <= given < math.inf and 0 <= made < math.inf):
+            raise ValueError
     except ValueError:
         raise InvalidInput(
             f"{text!r} is no price.", hint="Two figures in USD a million tokens: --price 0.5,1.5"

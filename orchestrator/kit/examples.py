@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.errors import InvalidInput
 
@@ -28,6 +28,15 @@ def read_examples(folder: Path) -> tuple[Example, ...]:
             f"There is no {FILE} in {str(folder)!r}.", hint='A line is {"text": …, "label": …}.'
         )
     return _read(file, file.stat().st_mtime_ns)
+
+
+def without_neighbours(answer: Any) -> Any:
+    """What was answered, without the example that it was found by: that may be somebody else's row."""
+    return (
+        {name: value for name, value in answer.items() if name != "nearest"}
+        if isinstance(answer, dict)
+        else answer
+    )
 
 
 def write_examples(folder: Path, examples: Iterable[Example]) -> None:

@@ -7,11 +7,18 @@ from collections.abc import Mapping, Sequence
 from orchestrator.types import Evidence
 
 
-def proven(agent: str, evidence: Mapping[str, Sequence[Evidence]]) -> dict[str, str]:
-    """By model: where it was found to be as good as the reference at what this agent does."""
+def proven(
+    agent: str, agent_hash: str, evidence: Mapping[str, Sequence[Evidence]], keys: Mapping[str, str]
+) -> dict[str, str]:
+    """By model: where it was found to be as good as the reference at what this agent does.
+
+    `keys`: of the installed models. What was found out about another conversion of a model, or about the
+    agent before it was changed, does not count.
+    """
     found = {}
     for model, entries in evidence.items():
-        own = [entry for entry in entries if entry.agent == agent]
+        now = (agent, agent_hash, keys.get(model))
+        own = [entry for entry in entries if (entry.agent, entry.agent_hash, entry.model_key) == now]
         rulings = {entry.ruling for entry in own}
         if "confirmed" in rulings and "refuted" not in rulings:
             best = next(entry for entry in own if entry.ruling == "confirmed")

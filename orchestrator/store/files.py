@@ -6,10 +6,14 @@ Knows nothing about models. Everything streams, because one file may be larger t
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from orchestrator.errors import UserError
 
 _CHUNK = 1 << 20
 
@@ -68,11 +72,28 @@ def remove(path: Path) -> int:
 
 
 def replace_text(file: Path, text: str) -> None:
-    """The new text or, whatever is killed when, the old one; folders on the way are made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """The new text or, whatever is killed when, the old one; folders on the way are made.
+
+    Raises UserError where that cannot be written.
+    """
     temporary = file.with_name(f".{file.name}.new")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, "utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{file} cannot be written: {error.strerror}.",
+            hint="Name another file or folder, or mend its rights.",
+        ) from error
+
+
+def folder_hash(folder: Path) -> str:
+    """sha256 over the names and contents of the files that lie in a folder itself."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return hashlib.sha256(json.dumps({path.name: sha256_of(path) for path in files}).encode()).hexdigest()
 
 
 def publish(folder: Path, target: Path) -> None:

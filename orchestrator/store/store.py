@@ -14,6 +14,7 @@ Nothing is loaded here, and nothing that is not on a card can be installed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -98,6 +99,15 @@ class ModelStore:
 
     def manifest(self, name: str) -> Manifest:
         return self._require(self._card(name))
+
+    def key(self, name: str) -> str | None:
+        """What stands for a model's weights and their conversion, or for where it is served; None: absent."""
+        card = self._card(name)
+        if card.files:
+            return card_key(card) if self._installed(card) else None
+        return hashlib.sha256(
+            card.model_dump_json(include={"name", "runtime", "remote"}).encode()
+        ).hexdigest()
 
     def plan(self, name: str) -> PullPlan:
         """What `pull` would take, without doing any of it."""

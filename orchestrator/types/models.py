@@ -120,7 +120,8 @@ class Evidence(Record):
     """What one benchmark found out about a model as one agent: `lilliput bench publish` writes it.
 
     `ruling` is about this model against the reference, with the margin that the benchmark had declared.
-    `quality` is the mean grade with its 95 % interval; latency and joules are a case's.
+    `quality` is the mean grade with its 95 % interval; latency and joules are a case's. It holds for the
+    model of that key and the agent of that hash, and no others.
     """
 
     agent: Name
@@ -133,13 +134,14 @@ class Evidence(Record):
     low: float
     high: float
     reference: str
+    reference_model: str
     reference_quality: float
     latency_p50_s: float | None = None
     energy_j: float | None = None
     energy_source: Source | None = None
     machine: str
     model_key: str
-    prompt_hash: str
+    agent_hash: str
     data_hash: str
     commit: str | None = None
     made_at: str

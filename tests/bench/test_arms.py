@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.bench.arms import Outcome, estimate, run_interleaved, warm_up
+from orchestrator.bench.arms import Once, Outcome, estimate, run_interleaved, warm_up
 from orchestrator.bench.cases import Case
 from orchestrator.bench.gauge import Gauge
 from orchestrator.bench.spec import Arm
 from orchestrator.errors import ModelUnavailable
-from orchestrator.types import Json, RunResult, Task
+from orchestrator.types import Json, RunResult, Task, Usage
 from tests.bench.helpers import CODE, RIGHT, WRONG, FakeRunner, make_case, make_outcome, make_result, ticking
 
 CREW = Arm(name="crew", workflow="tool-use", route="cascade")
@@ -126,9 +126,22 @@ async def test_an_error_of_ours_is_not_swallowed() -> None:
 async def test_warming_up_times_the_last_case_without_what_it_loads_once() -> None:
     runner = FakeRunner(lambda task: make_result(RIGHT, load_s=0.5))
     gauge = Gauge(ticking(0.0, 60.0, 60.0, 70.0, 70.0, 73.0, 73.0, 75.0))
-    load_s, took_s = await warm_up(runner, [CREW, REFERENCE], [make_case(1), make_case(2)], gauge)
-    assert load_s == 4 * 0.5
-    assert took_s == {"crew": 2.5, "reference": 1.5}
+    found = await warm_up(runner, [CREW, REFERENCE], [make_case(1), make_case(2)], gauge)
+    assert found.load_s == 4 * 0.5
+    assert found.case_s == {"crew": 2.5, "reference": 1.5}
+
+
+async def test_what_is_done_once_is_told_apart_from_how_long_a_case_takes() -> None:
+    first = {
+        "encoder": Usage(calls=1, duration_s=50.0, energy_j=900.0),
+        "large": Usage(calls=1, completion_tokens=9, duration_s=30.0, energy_j=500.0),
+        "overhead": Usage(energy_j=70.0),
+    }
+    later = {**first, "encoder": Usage(calls=1, duration_s=2.0, energy_j=100.0)}
+    told = iter([first, later])
+    runner = FakeRunner(lambda task: make_result(RIGHT).model_copy(update={"usage_by_model": next(told)}))
+    found = await warm_up(runner, [CREW], [make_case(1), make_case(2)])
+    assert found.once == {"crew": Once(seconds=48.0, energy_j=800.0)}
 
 
 def test_an_estimate_goes_by_what_was_measured_and_else_by_the_warm_up() -> None:

@@ -60,9 +60,12 @@ def test_without_any_success_there_is_no_cost_of_one() -> None:
 
 
 def test_a_remote_arm_costs_what_was_paid_for_tokens() -> None:
-    costs = costs_of(summary(), 8.0, MACHINE, remote_usd=0.5)
+    costs = costs_of(summary(), 8.0, MACHINE, remote_usd=0.5, remote=True)
     assert costs.total_usd(0.5) == 0.5
     assert costs.per_success.usd == 0.25
+    assert (costs.energy_j, costs.co2e_grams) == (None, None), "what the server draws is not known"
+    unpriced = costs_of(summary(), 8.0, MACHINE, remote=True)
+    assert (unpriced.total_usd(0.5), unpriced.energy_j) == (None, None)
 
 
 def test_break_even_counts_successes_until_the_machine_is_paid() -> None:

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.bench.failures import worst_failures
 from orchestrator.bench.headline import headline, ruled_families
 from orchestrator.bench.html import percent, render, short
-from orchestrator.bench.library import find_record, read_record, recorded
+from orchestrator.bench.library import find_record, own_records, read_record, shipped_records
 from orchestrator.bench.origin import write_record
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UnknownName, UserError
@@ -86,7 +86,8 @@ def test_a_record_is_found_by_name_one_s_own_first(record: BenchRecord, root: Pa
     assert find_record("words", settings, [root]).remark == "shipped"
     write_record(record, tmp_path / "state" / "bench" / "records" / "words")
     assert find_record("words", settings, [root]).remark == record.remark
-    assert recorded(settings, [root]) == ["words"]
+    assert [found.benchmark.name for found in own_records(settings)] == ["words"]
+    assert [found.remark for found in shipped_records([root])] == ["shipped"]
 
 
 def test_failures_are_those_that_tell_the_arms_apart(record: BenchRecord) -> None:

@@ -87,7 +87,6 @@ def test_figures_by_hand() -> None:
     [
         Load(pattern="poisson"),
         Load(pattern="offline", rate_per_s=1.0),
-        Load(pattern="poisson", rate_per_s=0.0),
     ],
 )
 async def test_a_rate_and_a_pattern_that_do_not_go_together_are_refused(load: Load) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from orchestrator.bench.noninferiority import (
-    holm,
+    alpha_of,
     paired_difference,
     power_at,
     score_interval,
@@ -133,9 +133,8 @@ def test_a_graded_bootstrap_agrees_with_scipy() -> None:
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.005)
 
 
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
+def test_the_level_of_one_of_many_families() -> None:
+    assert [alpha_of(1), alpha_of(20)] == [0.05, 0.0025]
 
 
 def test_cases_for_power() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.spec import Arm, Benchmark, Family
-from orchestrator.bench.verdict import Verdict, verdicts, verdicts_of
+from orchestrator.bench.verdict import Design, Verdict, verdicts
 from tests.bench.helpers import make_outcome
 
 
@@ -35,8 +35,12 @@ def grades(arm: str, solved: int, n: int, category: str = "multiple", first: int
 
 def rule(crew: int, reference: int, floor: int, n: int = 400, first: int = 0) -> Verdict:
     outcomes = [*grades("crew", crew, n), *grades("reference", reference, n, first=first)]
-    (found,) = verdicts(benchmark(), [*outcomes, *grades("floor", floor, n)])
+    (found,) = verdicts(benchmark(), [*outcomes, *grades("floor", floor, n)], design(n))
     return found
+
+
+def design(n: int, families_tested: int = 1) -> Design:
+    return Design(cases={"multiple": n}, families_tested=families_tested)
 
 
 def test_as_good_within_the_margin_is_confirmed() -> None:
@@ -63,28 +67,48 @@ def test_a_little_worse_than_the_margin_is_neither() -> None:
     assert rule(crew=370, reference=393, floor=20).ruling == "inconclusive"
 
 
-def test_a_floor_that_ties_the_reference_is_no_evidence() -> None:
-    found = rule(crew=360, reference=360, floor=360)
+@pytest.mark.parametrize("floor", [345, 360, 399])
+def test_a_floor_within_the_margin_of_the_reference_is_no_evidence(floor: int) -> None:
+    found = rule(crew=360, reference=360, floor=floor)
     assert found.ruling == "inconclusive"
-    assert "the trivial floor is as good as the reference" in found.reason
+    assert "the trivial floor does as well as the reference" in found.reason
 
 
 def test_a_floor_that_ties_does_not_save_a_bad_crew() -> None:
     assert rule(crew=100, reference=360, floor=360).ruling == "refuted"
 
 
-def test_several_families_are_corrected_together() -> None:
+def test_one_of_many_families_needs_more_evidence_whatever_the_others_say() -> None:
     one = [*grades("crew", 95, 100), *grades("reference", 96, 100), *grades("floor", 0, 100)]
-    alone = verdicts(benchmark(), one)[0]
-    many = verdicts_of([(benchmark(), one)] * 20)
-    assert alone.ruling == "confirmed"
-    assert many[0].p_adjusted == pytest.approx(20 * alone.difference.p_noninferior)
+    alone, among = (verdicts(benchmark(), one, design(100, many))[0] for many in (1, 20))
+    assert (alone.ruling, among.ruling) == ("confirmed", "inconclusive")
+    assert alone.p_value == among.p_value < 0.05
+    assert among.difference.interval.low < -0.05 < alone.difference.interval.low
+    assert among.difference.power < alone.difference.power
+
+
+@pytest.mark.parametrize(("crew", "reference"), [(360, 362), (200, 360)])
+def test_there_is_no_ruling_before_all_declared_cases_are_run(crew: int, reference: int) -> None:
+    outcomes = [*grades("crew", crew, 400), *grades("reference", reference, 400)]
+    (early,) = verdicts(benchmark(), outcomes, design(401))
+    (due,) = verdicts(benchmark(), outcomes, design(400))
+    assert (early.ruling, early.declared_n) == ("inconclusive", 401)
+    assert early.reason.startswith("400 of 401 declared cases, no ruling before all are run: ")
+    assert due.ruling != "inconclusive"
+
+
+def test_a_reference_that_answered_one_case_is_not_the_strongest() -> None:
+    base = benchmark()
+    few = Arm(name="reference-few", kind="reference", agent="a", route="fixed:large")
+    outcomes = [*grades("crew", 50, 100), *grades("reference", 80, 100), *grades("reference-few", 1, 1)]
+    (found,) = verdicts(base.model_copy(update={"arms": (*base.arms, few)}), outcomes, design(100))
+    assert (found.reference, found.difference.n) == ("reference", 100)
 
 
 def test_repeats_are_not_counted_as_cases() -> None:
     outcomes = [*grades("crew", 9, 10), *grades("reference", 9, 10)]
     again = [outcome.model_copy(update={"repeat": 1}) for outcome in outcomes]
-    (found,) = verdicts(benchmark(), [*outcomes, *again])
+    (found,) = verdicts(benchmark(), [*outcomes, *again], design(10))
     assert found.difference.n == 10
 
 
@@ -92,13 +116,13 @@ def test_the_strongest_reference_counts() -> None:
     base = benchmark()
     few = Arm(name="reference-few", kind="reference", agent="a", route="fixed:large")
     outcomes = [*grades("crew", 50, 100), *grades("reference", 30, 100), *grades("reference-few", 90, 100)]
-    (found,) = verdicts(base.model_copy(update={"arms": (*base.arms, few)}), outcomes)
+    (found,) = verdicts(base.model_copy(update={"arms": (*base.arms, few)}), outcomes, design(100))
     assert (found.reference, found.ruling) == ("reference-few", "refuted")
-    assert verdicts(base, outcomes)[0].reference == "reference"
+    assert verdicts(base, outcomes, design(100))[0].reference == "reference"
 
 
 def test_only_cases_that_both_answered_count() -> None:
     outcomes = [*grades("crew", 10, 10), *grades("reference", 5, 5)]
-    (found,) = verdicts(benchmark(), outcomes)
+    (found,) = verdicts(benchmark(), outcomes, design(5))
     assert found.difference.n == 5
-    assert verdicts(benchmark(), grades("crew", 3, 5)) == []
+    assert verdicts(benchmark(), grades("crew", 3, 5), design(5)) == []

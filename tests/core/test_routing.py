@@ -47,7 +47,10 @@ def evidence(ruling: str) -> Evidence:
         "high": 0.94,
         "reference": "large",
         "reference_quality": 0.9,
-        **dict.fromkeys(("machine", "model_key", "prompt_hash", "data_hash", "made_at"), "x"),
+        "reference_model": "huge",
+        "model_key": "key",
+        "agent_hash": "hash",
+        **dict.fromkeys(("machine", "data_hash", "made_at"), "x"),
     }
     return Evidence.model_validate(values)
 
@@ -103,8 +106,16 @@ class TestPolicies:
         self, rulings: list[str], expected: set[str]
     ) -> None:
         entries = [evidence(ruling) for ruling in rulings]
-        assert routing.proven("a", {"tiny": entries, "small": ()}).keys() == expected
-        assert routing.proven("another agent", {"tiny": entries}) == {}
+        keys = {"tiny": "key"}
+        assert routing.proven("a", "hash", {"tiny": entries, "small": ()}, keys).keys() == expected
+        assert routing.proven("another agent", "hash", {"tiny": entries}, keys) == {}
+
+    def test_evidence_about_another_conversion_or_another_prompt_does_not_count(self) -> None:
+        entries = {"tiny": [evidence("confirmed")]}
+        assert routing.proven("a", "hash", entries, {"tiny": "key"})
+        assert routing.proven("a", "hash", entries, {"tiny": "converted anew"}) == {}
+        assert routing.proven("a", "edited", entries, {"tiny": "key"}) == {}
+        assert routing.proven("a", "hash", entries, {}) == {}
 
     def test_fixed_takes_only_the_named_one(self) -> None:
         route = decide("fixed:small", CREW)

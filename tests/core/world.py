@@ -14,6 +14,7 @@ from orchestrator.runtimes.base import LoadOptions, OnText
 from orchestrator.runtimes.pool import ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
+from orchestrator.store.files import folder_hash
 from orchestrator.tools import load_toolbox
 from orchestrator.types import (
     Event,
@@ -154,6 +155,7 @@ class World:
 
 def publish(root: Path, model: str, agent: str) -> None:
     """Evidence as `lilliput bench publish` writes it."""
+    workspace = Workspace((root,))
     entry = {
         "agent": agent,
         "benchmark": "tickets",
@@ -166,7 +168,10 @@ def publish(root: Path, model: str, agent: str) -> None:
         "high": 0.94,
         "reference": "reference",
         "reference_quality": 0.9,
-        **dict.fromkeys(("machine", "model_key", "prompt_hash", "data_hash", "made_at"), "x"),
+        "reference_model": "large",
+        "model_key": ModelStore(root, workspace.cards).key(model),
+        "agent_hash": folder_hash(root / "agents" / agent) if (root / "agents" / agent).is_dir() else "x",
+        **dict.fromkeys(("machine", "data_hash", "made_at"), "x"),
     }
     write(root, f"models/evidence/{model}.yaml", json.dumps({"name": model, "evidence": [entry]}))
 
