@@ -129,10 +129,14 @@ def fingerprint(
 @cache
 def code_hash() -> str:
     """Of the modules of this package that decide an outcome or its cost."""
+    return _hash_json({name: _hash_file(file) for name, file in hashed_files().items()})
+
+
+def hashed_files() -> dict[str, Path]:
+    """Those modules, by their place in the package."""
     root = Path(orchestrator.__file__).parent
-    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*.py")}
-    kept = [name for name in files if name.split("/")[0] not in _AFTERWARDS or name in _BEFORE]
-    return _hash_json({name: _hash_file(files[name]) for name in sorted(kept)})
+    files = {file.relative_to(root).as_posix(): file for file in sorted(root.rglob("*.py"))}
+    return {n: file for n, file in files.items() if n.split("/")[0] not in _AFTERWARDS or n in _BEFORE}
 
 
 def prompt_hashes(workspace: Workspace, benchmark: Benchmark) -> dict[str, str]:

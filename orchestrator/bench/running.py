@@ -103,8 +103,13 @@ class Bench:
         return ModelStore(self.settings.cache_dir, self.workspace.cards, self.workspace.card_folders)
 
     def models(self) -> dict[str, str]:
-        """The key of each model. Raises ModelUnavailable that names every one that is not installed."""
-        return installed_keys(self.store(), self.benchmark.models)
+        """The key of each model that may answer: those that the benchmark names, else all that are here.
+
+        Raises ModelUnavailable that names every one that is named and not installed.
+        """
+        store = self.store()
+        here = [name for name in store.cards if store.key(name)]
+        return installed_keys(store, self.benchmark.models or here)
 
     async def run(
         self,

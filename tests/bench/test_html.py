@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bench.arms import Once
 from orchestrator.bench.failures import worst_failures
 from orchestrator.bench.headline import headline, ruled_families
 from orchestrator.bench.html import percent, render, short
@@ -17,6 +18,7 @@ from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
 from tests.bench.test_running import root, run
+from tests.core.world import write
 
 __all__ = ["root"]
 
@@ -59,6 +61,29 @@ def test_a_remark_of_several_benchmarks_is_said_once(record: BenchRecord) -> Non
     ]
 
 
+def test_what_is_done_once_is_told_with_the_cases_that_make_up_for_it(record: BenchRecord) -> None:
+    assert 'id="once"' not in render([record])
+    once = {"crew": Once(seconds=50.0, energy_j=900.0), "reference": Once(seconds=0.1)}
+    costs = {"crew": 8.0, "reference": 80.0}
+    figures = tuple(
+        f.model_copy(update={"costs": f.costs.model_copy(update={"energy_j": costs[f.summary.arm]})})
+        for f in record.figures
+    )
+    page = render([record.model_copy(update={"once": once, "figures": figures})])
+    table = page[page.index('id="once"') : page.index('id="books"')]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", table)
+    assert cells == ["words crew", "50", "900", "100"], "900 J over 9 J saved a case"
+
+
+def test_the_level_of_the_tests_is_said(record: BenchRecord) -> None:
+    assert "5 % divided by 1, the number of families that were declared together" in render([record])
+
+
+def test_two_records_of_one_benchmark_make_no_report(record: BenchRecord) -> None:
+    with pytest.raises(UserError, match="two records of 'words'"):
+        render([record, record])
+
+
 def test_joules_that_are_not_known_are_not_drawn(record: BenchRecord) -> None:
     figures = tuple(
         figure.model_copy(update={"costs": figure.costs.model_copy(update={"energy_j": None})})
@@ -87,6 +112,9 @@ def test_a_record_is_found_by_name_one_s_own_first(record: BenchRecord, root: Pa
     write_record(record, tmp_path / "state" / "bench" / "records" / "words")
     assert find_record("words", settings, [root]).remark == record.remark
     assert [found.benchmark.name for found in own_records(settings)] == ["words"]
+    assert [found.remark for found in shipped_records([root])] == ["shipped"]
+    for text in ("", "{torn", '{"kind": "benchmark", "schema_version": 2}', "\xff"):
+        write(root, f"benchmarks/words/results/9{len(text)}.json", text)
     assert [found.remark for found in shipped_records([root])] == ["shipped"]
 
 

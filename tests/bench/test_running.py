@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.arms import Outcome
-from orchestrator.bench.ledger import Ledger
+from orchestrator.bench.ledger import Ledger, code_hash, hashed_files
 from orchestrator.bench.origin import write_record
 from orchestrator.bench.running import Bench
-from orchestrator.errors import ContentError, UnknownName
+from orchestrator.errors import ContentError, InvalidInput, UnknownName, UserError
 from orchestrator.settings import Settings
 from orchestrator.types import Json
 from orchestrator.workspace import Workspace
@@ -131,6 +132,69 @@ async def test_what_decides_an_outcome_starts_anew(root: Path, file: str, old: s
     changed = root / file
     changed.write_text(changed.read_text("utf-8").replace(old, new), "utf-8")
     assert len((await run(root, 2))[2]) == 4
+
+
+async def test_other_code_starts_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await run(root, 2)
+    monkeypatch.setattr("orchestrator.bench.ledger.code_hash", lambda: "another")
+    assert len((await run(root, 2))[2]) == 4
+
+
+def test_code_that_decides_outcomes_has_a_hash_and_code_that_shows_them_does_not() -> None:
+    code_hash.cache_clear()
+    found = [name for name in hashed_files() if name.startswith(("bench/", "cli/"))]
+    assert found == ["bench/arms.py", "bench/cases.py", "bench/gauge.py", "bench/table.py"]
+    assert {"agent.py", "controller.py", "runtimes/decoding.py", "meter/energy.py"} < {*hashed_files()}
+
+
+async def test_an_outcome_names_its_commit_and_a_record_names_them_all(root: Path) -> None:
+    bench, ledger, _ = await run(root, 2)
+    changed = ledger.outcomes[0].model_copy(update={"commit": "0123456789+", "case_id": "test_99"})
+    ledger.add(changed)
+    assert bench.record({}, ledger).commits == ("unknown",), "of the cases that were drawn"
+    ledger.add(changed.model_copy(update={"case_id": bench.cases[0].id, "repeat": 1}))
+    assert bench.record({}, ledger).commits == ("0123456789+", "unknown")
+
+
+async def test_what_an_answer_quotes_of_other_rows_is_left_out(root: Path) -> None:
+    write(
+        root,
+        "benchmarks/words/score.py",
+        SCORE + "\ndef keep(answer):\n    return {'letters': len(answer['text'])}\n",
+    )
+    _, ledger, _ = await run(root, 2)
+    assert {str(outcome.output) for outcome in ledger.outcomes} == {"{'letters': 5}"}
+    assert {outcome.grade for outcome in ledger.outcomes} == {0.0, 1.0}, "graded by the whole answer"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arms": SPEC["arms"][:1]}, "at least 2"),
+        ({"arms": [*SPEC["arms"], SPEC["arms"][0]]}, "'crew' comes twice"),
+        ({"families": [{"category": "test"}, {"category": "test"}]}, "'test' comes twice"),
+        (
+            {"arms": [{"name": "x", "agent": "ecko", "route": "cascade"}, SPEC["arms"][1]]},
+            "Did you mean 'echo'",
+        ),
+        ({"content": ["labeling"]}, "'labeling', which is not there"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_run_says_why(root: Path, change: Json, said: str) -> None:
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | change))
+    with pytest.raises(UserError, match=re.escape(said)):
+        open_bench(root)
+
+
+def test_a_category_that_is_not_there_is_named(root: Path) -> None:
+    write(
+        root,
+        "benchmarks/words/score.py",
+        SCORE.replace("for number", "{'test': 1, 'dev': 2}[category]\n    for number"),
+    )
+    settings = Settings(cache_dir=root / "cache", state_dir=root / "state", data_dir=root / "data")
+    with pytest.raises(InvalidInput, match="no cases of 'zzz'"):
+        Bench(Workspace((root,)), settings, "words", category="zzz")
 
 
 async def test_words_and_margins_do_not(root: Path) -> None:

@@ -51,6 +51,28 @@ def test_the_page_makes_a_benchmark(root: Path) -> None:
     assert learned.splitlines()[0] == '{"text": "My screen is black", "label": "it"}'
 
 
+def test_what_is_measured_is_not_learned_from(root: Path) -> None:
+    write(root, "benchmarks/tickets/older.csv", OLDER + "the  printer JAMS,it\n")
+    learned = (open_bench(root).workspace.roots[-1] / "examples.jsonl").read_text("utf-8")
+    assert "JAMS" not in learned
+    assert len(learned.splitlines()) == 2
+    write(root, "benchmarks/tickets/older.csv", TICKETS)
+    with pytest.raises(ContentError, match="every text in it is one of those to measure"):
+        open_bench(root)
+
+
+def test_one_file_cannot_be_both(root: Path) -> None:
+    file = root / "benchmarks/tickets/benchmark.yaml"
+    file.write_text(file.read_text("utf-8").replace("older.csv", "tickets.csv"), "utf-8")
+    with pytest.raises(ContentError, match="another file than"):
+        open_bench(root)
+
+
+def test_a_record_holds_no_neighbour(root: Path) -> None:
+    answer = {"label": "it", "confidence": 0.7, "nearest": "somebody else's ticket"}
+    assert open_bench(root).code.kept(answer) == {"label": "it", "confidence": 0.7}
+
+
 @pytest.mark.parametrize(
     ("answer", "grade"), [({"label": "it"}, 1.0), ({"label": "hr"}, 0.0), ("it", 0.0), (None, 0.0)]
 )

@@ -134,6 +134,62 @@ def test_half_a_run_is_no_evidence(lilliput: Lilliput) -> None:
     assert "8 of its outcomes are missing" in said.err
 
 
+def test_the_suite_runs_what_can_run_and_says_what_cannot(
+    words: Path, lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(words)
+    other = (words / "benchmarks/words/dataset.yaml").read_text().replace("rows.json", "absent.json")
+    spec = (words / "benchmarks/words/benchmark.yaml").read_text().replace('"words"', '"others"')
+    write(
+        words,
+        {
+            "benchmarks/suite.yaml": "benchmarks: [others, words]",
+            "benchmarks/others/dataset.yaml": other.replace('"words"', '"others"'),
+            "benchmarks/others/benchmark.yaml": spec,
+            "benchmarks/others/score.py": SCORE,
+        },
+    )
+    said = lilliput("bench", "suite", "-n", "2")
+    assert said.code == 0, said.err
+    assert "others is left out: " in said.err
+    assert "[4/4]" in said.err
+    assert "2 of 8 declared cases, no ruling before all are run" in said.out
+    assert "words" in (words / "report.html").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("words")
+@pytest.mark.parametrize("price", ["-1,2", "nan,1", "1", "a,b", "inf,inf"])
+def test_a_price_that_is_none_is_refused(lilliput: Lilliput, price: str) -> None:
+    lilliput("bench", "run", "words", "-n", "1")
+    said = lilliput("bench", "report", "words", f"--price={price}")
+    assert said.code == 2
+    assert "is no price" in said.err
+
+
+@pytest.mark.usefixtures("words")
+def test_what_cannot_be_written_leaves_nothing_behind(lilliput: Lilliput, tmp_path: Path) -> None:
+    lilliput("bench", "run", "words", "-n", "1")
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    for command in (["report", "words", "-o"], ["table", "words", "--into"]):
+        said = lilliput("bench", command[0], command[1], command[2], str(taken))
+        assert said.code == 2
+        assert "cannot be" in said.err
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in lilliput("bench", "export", "words", "-o", str(tmp_path / "file")).err
+    assert not [*tmp_path.rglob("*.new")]
+
+
+@pytest.mark.usefixtures("words")
+def test_records_of_two_benchmarks_are_not_compared(words: Path, lilliput: Lilliput) -> None:
+    first = lilliput("bench", "run", "words", "-n", "2").err.split("Written: ")[1].split()[0]
+    other = words / "other.json"
+    other.write_text(Path(first).read_text("utf-8").replace('"name": "words"', '"name": "others"'), "utf-8")
+    said = lilliput("bench", "compare", first, str(other))
+    assert said.code == 2
+    assert "records of 'words' and of 'others'" in said.err
+
+
 def test_a_record_that_is_none_is_refused(lilliput: Lilliput, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text('{"kind": "demo"}')
@@ -150,7 +206,15 @@ def test_an_arm_under_load(lilliput: Lilliput) -> None:
     found = lilliput("bench", "load", "words", "--arm", "crew", "--pattern", "offline", "--json").json
     assert (found["n"], found["failed"]) == (8, 0)
     assert found["throughput_per_s"] > 0
-    for wrong in (["--pattern", "poisson"], ["--rate", "2"], ["--pattern", "bursty"]):
+    poisson = ["--pattern", "poisson", "--rate"]
+    for wrong in (
+        ["--pattern", "poisson"],
+        ["--rate", "2"],
+        ["--pattern", "bursty"],
+        [*poisson, "nan"],
+        [*poisson, "0"],
+        ["--goal", "-3"],
+    ):
         said = lilliput("bench", "load", "words", "--arm", "crew", *wrong)
         assert said.code == 2
         assert "--pattern" in said.err
