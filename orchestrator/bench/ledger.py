@@ -21,6 +21,7 @@ import orchestrator
 from orchestrator.bench.arms import Key, Once, Outcome
 from orchestrator.bench.environment import versions
 from orchestrator.bench.spec import Arm, Benchmark
+from orchestrator.errors import UserError
 from orchestrator.store.files import folder_hash, replace_text
 from orchestrator.store.locks import locked
 from orchestrator.workspace import Workspace
@@ -42,7 +43,13 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / _FILE
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be made: {error.strerror}.",
+                hint="Set LILLIPUT_STATE_DIR to a folder of yours.",
+            ) from error
         self._outcomes = {outcome.key: outcome for outcome in self._read()}
 
     @property

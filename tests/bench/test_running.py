@@ -288,3 +288,9 @@ def test_ten_kills_lose_and_double_nothing(root: Path) -> None:
     found = {(row["case_id"], row["arm"], row.get("repeat", 0)): row["grade"] for row in keys}
     assert len(keys) == len(found), "no case twice"
     assert found == undisturbed
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(UserError, match="cannot be made: Not a directory"):
+        Ledger(tmp_path / "state" / "bench")
