@@ -88,11 +88,9 @@ def _rule(
     rates = {
         arm: _mean([found[case] for case in shared]) for arm, found in grades.items() if _has(found, shared)
     }
-    floors = [arm.name for arm in benchmark.arms if arm.kind == "floor" and arm.name in rates]
-    floor = max(floors, key=lambda name: rates[name], default=None)
     first, second = ([grades[arm][case] for case in shared] for arm in (candidate, reference))
     found = paired_difference(first, second, family.margin, alpha=alpha_of(design.families_tested))
-    declared_n = design.cases.get(family.category, len(shared))
+    floor, declared_n = _best_floor(benchmark, rates), design.cases.get(family.category, len(shared))
     ties = floor is not None and rates[floor] >= rates[reference] - family.margin
     ruling = _ruling(found, interim=len(shared) < declared_n, ties=ties)
     return Verdict(
@@ -111,6 +109,11 @@ def _rule(
         ruling=ruling,
         reason=_reason(found, ruling, declared_n, floor if ties else None),
     )
+
+
+def _best_floor(benchmark: Benchmark, rates: Mapping[str, float]) -> str | None:
+    floors = [arm.name for arm in benchmark.arms if arm.kind == "floor" and arm.name in rates]
+    return max(floors, key=lambda name: rates[name], default=None)
 
 
 def _ruling(found: Difference, *, interim: bool, ties: bool) -> Ruling:
