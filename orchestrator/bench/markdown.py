@@ -35,9 +35,9 @@ def _row(ruled: Ruled) -> str:
     cells = (
         family_name(ruled),
         f"**{verdict.ruling}**",
-        f"{verdict.candidate} {100 * verdict.candidate_rate:.0f} %",
-        f"{verdict.reference} {100 * verdict.reference_rate:.0f} %",
-        f"{100 * verdict.difference.value:+.0f} ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})",
+        f"{verdict.candidate} {100 * verdict.candidate_rate:.1f} %",
+        f"{verdict.reference} {100 * verdict.reference_rate:.1f} %",
+        f"{100 * verdict.difference.value:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})",
         str(verdict.difference.n),
         _times(*(figure.costs.per_success.seconds for figure in (ruled.reference, ruled.candidate))),
         _times(*(figure.costs.per_success.joules for figure in (ruled.reference, ruled.candidate))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from orchestrator.bench.data import DatasetCard
@@ -28,9 +29,12 @@ class Origin(Record):
 
 
 def write_record(record: Origin, folder: Path) -> Path:
-    """As JSON, in a file named after when it was made."""
+    """As JSON with a line for each outcome, in a file named after when it was made."""
+    data = record.model_dump(mode="json", exclude_none=True, by_alias=True)
+    lines = ",\n".join(json.dumps(outcome, ensure_ascii=False) for outcome in data.pop("outcomes", ()))
+    head = json.dumps(data, indent=1, ensure_ascii=False).removesuffix("\n}")
     file = folder / f"{stamp(record.made_at)}.json"
-    replace_text(file, record.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n")
+    replace_text(file, f'{head},\n "outcomes": [\n{lines}\n ]\n}}\n')
     return file
 
 
