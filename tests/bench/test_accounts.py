@@ -92,4 +92,4 @@ async def test_a_meter_that_loses_a_fifth_leaves_no_joules_in_the_record(
     assert not record.books.closed
     assert {figure.summary.energy_j for figure in record.figures} == {None}
     assert {figure.costs.energy_j for figure in record.figures} == {None}
-    assert open_bench(root).ledger({}).memory_bytes.keys() == {"small", "large"}
+    assert open_bench(root).ledger(bench.models()).memory_bytes.keys() == {"small", "large"}
