@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import ContentError, InvalidInput, ModelError, Truncated
 from orchestrator.runtimes.base import Embedder, Generator, Language, LanguageDetector, OnText, Session
+from orchestrator.store.files import folder_hash
 from orchestrator.tools import load_module
 from orchestrator.types import AgentSpec, Answer, Check, GenerateRequest, Generation, Json, Message, Usage
 from orchestrator.workspace import Entry
@@ -188,10 +189,13 @@ class Call:
 
 
 class Agent:
-    """A specialist that was loaded from its folder."""
+    """A specialist that was loaded from its folder; `content_hash` is the sha256 of what lay there."""
 
-    def __init__(self, spec: AgentSpec, answer: AnswerFunction, checks: Mapping[str, CheckFunction]) -> None:
+    def __init__(
+        self, spec: AgentSpec, answer: AnswerFunction, checks: Mapping[str, CheckFunction], content_hash: str
+    ) -> None:
         self.spec = spec
+        self.content_hash = content_hash
         self._answer = answer
         self._checks = checks
 
@@ -221,7 +225,7 @@ def load_agent(entry: Entry) -> Agent:
     answer_file, check_file = entry.folder / "answer.py", entry.folder / "checks.py"
     answer = _answer_function(answer_file) if answer_file.is_file() else _answer_from_prompt
     checks = _check_functions(check_file) if check_file.is_file() else {}
-    return Agent(entry.spec, answer, checks)
+    return Agent(entry.spec, answer, checks, folder_hash(entry.folder))
 
 
 def output_schema(spec: AgentSpec, inputs: Mapping[str, Any]) -> Json:

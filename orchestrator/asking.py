@@ -24,7 +24,6 @@ from orchestrator.run import Outcome, Run
 from orchestrator.runtimes.pool import Lease, ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.store.files import folder_hash
 from orchestrator.types import Answer, Check, Decision, Json, Route, Routed, Step, Usage
 from orchestrator.workspace import Machine, Workspace
 
@@ -197,6 +196,7 @@ class Asker:
 
     def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
         cards, spec = self._workspace.cards, agent.spec
+        evidence = {name: self._workspace.evidence(name) for name in cards}
         language = inputs.get("language")
         generates = "generate" in spec.needs
         need = routing.Need(
@@ -211,15 +211,9 @@ class Asker:
             installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
             memory_budget_bytes=self._settings.memory_budget_bytes,
             spendable_usd=run.spending.usd_left,
-            proven=self._proven(spec.name),
+            proven=routing.proven(spec.name, agent.content_hash, evidence, self._store.key),
         )
         return routing.route(policy, need, cards.values(), here)
-
-    def _proven(self, agent: str) -> dict[str, str]:
-        about = {name: self._workspace.evidence(name) for name in self._workspace.cards}
-        found = {name: entries for name, entries in about.items() if entries}
-        keys = {name: key for name in found if (key := self._store.key(name))}
-        return routing.proven(agent, folder_hash(self._workspace.agents[agent].folder), found, keys)
 
 
 def _decide(place: _Place, reply: _Reply) -> Decision:

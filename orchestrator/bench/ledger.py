@@ -74,25 +74,26 @@ class Ledger:
     @property
     def memory_bytes(self) -> dict[str, int]:
         """The most that each model was seen to take."""
-        file = self.folder / _MEMORY
-        return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+        return self._noted(_MEMORY)
 
     def note_memory(self, taken: Mapping[str, int]) -> None:
         known = self.memory_bytes
-        most = {name: max(known.get(name, 0), taken.get(name, 0)) for name in sorted({*known, *taken})}
-        replace_text(self.folder / _MEMORY, json.dumps(most))
+        self._note(_MEMORY, {name: max(known.get(name, 0), size) for name, size in taken.items()})
 
     @property
     def once(self) -> dict[str, Once]:
         """By arm, what was done before the first case, as it was last seen."""
-        file = self.folder / _ONCE
-        found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-        return {arm: Once.model_validate(seen) for arm, seen in found.items()}
+        return {arm: Once.model_validate(seen) for arm, seen in self._noted(_ONCE).items()}
 
     def note_once(self, seen: Mapping[str, Once]) -> None:
-        known = {**self.once, **seen}
-        text = json.dumps({arm: once.model_dump() for arm, once in known.items()})
-        replace_text(self.folder / _ONCE, text)
+        self._note(_ONCE, {arm: once.model_dump() for arm, once in seen.items()})
+
+    def _noted(self, file: str) -> dict[str, Any]:
+        path = self.folder / file
+        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+    def _note(self, file: str, seen: Mapping[str, Any]) -> None:
+        replace_text(self.folder / file, json.dumps({**self._noted(file), **seen}, sort_keys=True))
 
     def alone(self) -> Any:
         """A context in which no other process adds to it."""

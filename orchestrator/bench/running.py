@@ -108,8 +108,7 @@ class Bench:
         Raises ModelUnavailable that names every one that is named and not installed.
         """
         store = self.store()
-        here = [name for name in store.cards if store.key(name)]
-        return installed_keys(store, self.benchmark.models or here)
+        return installed_keys(store, self.benchmark.models) if self.benchmark.models else store.keys()
 
     async def run(
         self,

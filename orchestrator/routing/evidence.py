@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.types import Evidence
 
 
 def proven(
-    agent: str, agent_hash: str, evidence: Mapping[str, Sequence[Evidence]], keys: Mapping[str, str]
+    agent: str,
+    agent_hash: str,
+    evidence: Mapping[str, Sequence[Evidence]],
+    key_of: Callable[[str], str | None],
 ) -> dict[str, str]:
     """By model: where it was found to be as good as the reference at what this agent does.
 
-    `keys`: of the installed models. What was found out about another conversion of a model, or about the
+    `key_of`: of an installed model. What was found out about another conversion of a model, or about the
     agent before it was changed, does not count.
     """
     found = {}
     for model, entries in evidence.items():
-        now = (agent, agent_hash, keys.get(model))
-        own = [entry for entry in entries if (entry.agent, entry.agent_hash, entry.model_key) == now]
-        rulings = {entry.ruling for entry in own}
+        own = [entry for entry in entries if (entry.agent, entry.agent_hash) == (agent, agent_hash)]
+        key = key_of(model) if own else None
+        current = [entry for entry in own if entry.model_key == key]
+        rulings = {entry.ruling for entry in current}
         if "confirmed" in rulings and "refuted" not in rulings:
-            best = next(entry for entry in own if entry.ruling == "confirmed")
+            best = next(entry for entry in current if entry.ruling == "confirmed")
             found[model] = f"{100 * best.quality:.0f} % on {best.benchmark} {best.family}, n = {best.n}"
     return found

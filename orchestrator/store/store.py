@@ -109,6 +109,10 @@ class ModelStore:
             card.model_dump_json(include={"name", "runtime", "remote"}).encode()
         ).hexdigest()
 
+    def keys(self) -> dict[str, str]:
+        """The key of every model that is here."""
+        return {name: key for name in self.cards if (key := self.key(name))}
+
     def plan(self, name: str) -> PullPlan:
         """What `pull` would take, without doing any of it."""
         card = self._card(name)

@@ -106,16 +106,16 @@ class TestPolicies:
         self, rulings: list[str], expected: set[str]
     ) -> None:
         entries = [evidence(ruling) for ruling in rulings]
-        keys = {"tiny": "key"}
+        keys = {"tiny": "key"}.get
         assert routing.proven("a", "hash", {"tiny": entries, "small": ()}, keys).keys() == expected
         assert routing.proven("another agent", "hash", {"tiny": entries}, keys) == {}
 
     def test_evidence_about_another_conversion_or_another_prompt_does_not_count(self) -> None:
         entries = {"tiny": [evidence("confirmed")]}
-        assert routing.proven("a", "hash", entries, {"tiny": "key"})
-        assert routing.proven("a", "hash", entries, {"tiny": "converted anew"}) == {}
-        assert routing.proven("a", "edited", entries, {"tiny": "key"}) == {}
-        assert routing.proven("a", "hash", entries, {}) == {}
+        assert routing.proven("a", "hash", entries, {"tiny": "key"}.get)
+        assert routing.proven("a", "hash", entries, {"tiny": "converted anew"}.get) == {}
+        assert routing.proven("a", "edited", entries, {"tiny": "key"}.get) == {}
+        assert routing.proven("a", "hash", entries, lambda _: None) == {}
 
     def test_fixed_takes_only_the_named_one(self) -> None:
         route = decide("fixed:small", CREW)
