@@ -14,7 +14,7 @@ from orchestrator.bench.arms import Once
 from orchestrator.bench.costs import break_even_successes, remote_usd_per_success
 from orchestrator.bench.failures import worst_failures
 from orchestrator.bench.headline import Ruled, headline, ruled_families
-from orchestrator.bench.plots import differences, draw, family_name, quality_against
+from orchestrator.bench.plots import differences, draw, family_name, kinds, quality_against
 from orchestrator.bench.record import ArmFamily, BenchRecord
 from orchestrator.bench.statistics import Interval
 
@@ -58,8 +58,9 @@ def render(
         counts=_counts(families),
         verdicts=[_verdict_row(ruled) for ruled in families],
         forest=Markup(draw(differences(families))),
-        latency=Markup(draw(quality_against(records, "latency"))),
-        energy=Markup(draw(quality_against(records, "energy"))) if energy else None,
+        kinds=kinds(records),
+        latency=[Markup(draw(panel)) for panel in quality_against(records, "latency")],
+        energy=[Markup(draw(panel)) for panel in quality_against(records, "energy")] if energy else [],
         no_energy="; ".join(r.books.reason for r in records if r.books and not r.books.closed)
         or "not metered.",
         source=", ".join(sorted({f.summary.energy_source or "unknown" for r in records for f in r.figures})),

@@ -1,4 +1,4 @@
-"""Three pictures of a report, as SVG drawn from Vega-Lite specs; nothing is fetched, no script runs.
+"""The pictures of a report, as SVG drawn from Vega-Lite specs; nothing is fetched, no script runs.
 
 `vl-convert` draws them in process; it comes with the extra `report`.
 """
@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.bench.headline import Ruled
+from orchestrator.bench.labels import Point, place
 from orchestrator.bench.record import ArmFamily, BenchRecord
 from orchestrator.errors import UserError
 
@@ -22,13 +24,17 @@ _KINDS = {
     "reference": "#b3372f",
     "floor": "#9a9a9a",
 }
+Axis = Literal["latency", "energy"]
+
+# Of one panel, in pixels.
+_WIDTH, _HEIGHT = 262.0, 180.0
 _CONFIG = {
     "background": "white",
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": "#e8e8e8"},
     "legend": {"labelFontSize": 12, "title": None, "orient": "bottom", "columns": 3},
-    "header": {"labelFontSize": 13, "title": None},
+    "title": {"fontSize": 13, "fontWeight": "normal", "anchor": "start"},
 }
 
 
@@ -62,9 +68,9 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
     x = {
         "type": "quantitative",
         "title": "small minus larger, points of quality",
-        "axis": {"tickCount": 7},
+        "axis": {"tickCount": 5},
     }
-    y = {"field": "family", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
+    y = {"field": "family", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
     zero = {"x": {"datum": 0, "type": "quantitative"}}
     layers = [
         ({"type": "rule", "color": "#444"}, zero),
@@ -83,68 +89,75 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
     ]
     return {
         "data": {"values": rows},
-        "width": 460,
+        "width": 300,
         "height": {"step": 30},
         "layer": [{"mark": mark, "encoding": encoding} for mark, encoding in layers],
     }
 
 
-def quality_against(records: Sequence[BenchRecord], what: str) -> dict[str, Any]:
-    """`what`: latency or energy. One panel a family."""
-    points = (_point(record, figure, what) for record in records for figure in record.figures)
-    rows = _placed([point for point in points if point])
-    colour = _colours("kind", _KINDS, [row["kind"] for row in rows])
+def quality_against(records: Sequence[BenchRecord], what: Axis) -> list[dict[str, Any]]:
+    """One panel for each family that has such figures. The colours are those of `kinds`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        for figure in record.figures:
+            if point := _point(record, figure, what):
+                found.setdefault(point["family"], []).append(point)
+    return [_panel(family, rows, what) for family, rows in found.items()]
+
+
+def kinds(records: Sequence[BenchRecord]) -> dict[str, str]:
+    """The colour of every kind of arm that a report shows."""
+    used = {arm.kind for record in records for arm in record.benchmark.arms}
+    return {kind: colour for kind, colour in _KINDS.items() if kind in used}
+
+
+def _panel(family: str, rows: list[dict[str, Any]], what: Axis) -> dict[str, Any]:
+    span = min(row["x"] for row in rows) / 1.5, max(row["x"] for row in rows) * 1.5
     x = {
         "field": "x",
         "type": "quantitative",
-        "scale": {"type": "log", "padding": 12},
+        "scale": {"type": "log", "domain": span, "nice": False},
         "title": "seconds a case, median" if what == "latency" else "joules a case, idle draw included",
         "axis": {"tickCount": 4},
     }
     y = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": "quality, % (95 % interval)"}
+    colour = {"field": "colour", "type": "nominal", "scale": None}
     point = {"x": x, "y": {**y, "field": "y"}, "color": colour}
+    name = {
+        "type": "text",
+        "fontSize": 11,
+        "baseline": "middle",
+        **{field: {"expr": f"datum.{field}"} for field in ("dx", "dy", "align")},
+    }
+    line = {"type": "rule", "strokeWidth": 2, "opacity": 0.6}
     layers: list[dict[str, Any]] = [
-        {
-            "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6},
-            "encoding": {**point, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-        },
+        {"mark": line, "encoding": {**point, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
         {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1}, "encoding": point},
-        # Names stand by turns above and below their point, that of the last one to its left: fewer overlap.
-        *(_names(x, y, place) for place in ("above", "below", "last")),
+        {"mark": name, "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}}},
     ]
     return {
-        "data": {"values": rows},
-        "facet": {"field": "family", "type": "nominal", "sort": None},
-        "columns": 2,
-        "resolve": {"scale": {"x": "independent"}},
-        "spec": {"width": 300, "height": 200, "layer": layers},
+        "title": family,
+        "data": {"values": _labelled(rows, span)},
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "layer": layers,
     }
 
 
-def _names(x: dict[str, Any], y: dict[str, Any], place: str) -> dict[str, Any]:
-    align, dx = ("right", -7) if place == "last" else ("left", 7)
-    return {
-        "transform": [{"filter": {"field": "place", "equal": place}}],
-        "mark": {
-            "type": "text",
-            "align": align,
-            "dx": dx,
-            "dy": -6 if place == "above" else 12,
-            "fontSize": 11,
-        },
-        "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}},
-    }
+def _labelled(rows: Sequence[dict[str, Any]], span: tuple[float, float]) -> list[dict[str, Any]]:
+    def across(x: float) -> float:
+        return _WIDTH * math.log(x / span[0]) / math.log(span[1] / span[0])
 
+    def down(percent: float) -> float:
+        return _HEIGHT * (1 - percent / 100)
 
-def _placed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each family's points from left to right, told where their name goes."""
-    placed = []
-    for family in dict.fromkeys(row["family"] for row in rows):
-        own = sorted((row for row in rows if row["family"] == family), key=lambda row: row["x"])
-        turns = ["above" if number % 2 == 0 else "below" for number in range(len(own))]
-        turns[-1] = "last"
-        placed += [{**row, "place": place} for row, place in zip(own, turns, strict=True)]
-    return placed
+    points = [
+        Point(across(row["x"]), down(row["y"]), down(row["high"]), down(row["low"]), row["arm"])
+        for row in rows
+    ]
+    return [
+        {**row, **label._asdict()} for row, label in zip(rows, place(points, _WIDTH, _HEIGHT), strict=True)
+    ]
 
 
 def _colours(field: str, palette: dict[str, str], used: Sequence[str]) -> dict[str, Any]:
@@ -164,7 +177,7 @@ def title_of(record: BenchRecord, family: str) -> str:
     return f"{record.benchmark.name} {family}" if several else record.benchmark.name
 
 
-def _point(record: BenchRecord, figure: ArmFamily, what: str) -> dict[str, Any] | None:
+def _point(record: BenchRecord, figure: ArmFamily, what: Axis) -> dict[str, Any] | None:
     summary = figure.summary
     x = summary.latency_p50_s if what == "latency" else figure.joules_a_case
     if x is None or not summary.n:
@@ -173,7 +186,7 @@ def _point(record: BenchRecord, figure: ArmFamily, what: str) -> dict[str, Any] 
     return {
         "family": title_of(record, figure.family),
         "arm": summary.arm,
-        "kind": kind,
+        "colour": _KINDS[kind],
         "x": max(x, 1e-4),
         "y": 100 * summary.mean_grade,
         "low": 100 * summary.grade_interval.low,

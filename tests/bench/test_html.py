@@ -14,6 +14,7 @@ from orchestrator.bench.headline import headline, ruled_families
 from orchestrator.bench.html import percent, render, short
 from orchestrator.bench.library import find_record, own_records, read_record, shipped_records
 from orchestrator.bench.origin import write_record
+from orchestrator.bench.plots import kinds
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
@@ -47,6 +48,15 @@ def test_the_verdict_comes_first_and_every_arm_has_its_row(record: BenchRecord) 
     assert page.count("<svg") == 3
     for words in ("crew", "reference", record.verdicts[0].reason, record.data_hash[:16], "TPOT ms"):
         assert words.replace("-", "&#45;") in page or words in page
+
+
+def test_every_family_has_a_panel_of_its_own_and_the_colours_are_explained(record: BenchRecord) -> None:
+    other = record.model_copy(update={"benchmark": record.benchmark.model_copy(update={"name": "others"})})
+    page = render([record, other])
+    assert page.count("<svg") == 1 + 2 * 2
+    assert re.findall(r'class="kind" style="background: (#\w+)"></span>(\w+)', page) == [
+        (colour, kind) for kind, colour in kinds([record]).items()
+    ]
 
 
 def test_a_remark_of_several_benchmarks_is_said_once(record: BenchRecord) -> None:
