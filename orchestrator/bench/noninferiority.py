@@ -23,14 +23,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.bench.statistics import (
-    Interval,
-    Pairs,
+from orchestrator.bench.power import (
     cases_for,
     cases_needed,
-    count_pairs,
+    null_variance,
+    power_at,
     smoothed_discordance,
 )
+from orchestrator.bench.statistics import Interval, Pairs, count_pairs
 from orchestrator.types import Record
 
 ALPHA = 0.05
@@ -68,11 +68,7 @@ def paired_difference(
 def score_statistic(pairs: Pairs, difference: float) -> float:
     """Tango's T: standard normal when the true difference is `difference`. Decreasing in it."""
     n, only_first, only_second = pairs.n, pairs.only_first, pairs.only_second
-    a = 2 * n
-    b = -only_first - only_second + (2 * n - only_first + only_second) * difference
-    c = -only_second * difference * (1 - difference)
-    q = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
-    variance = n * (2 * q + difference * (1 - difference))
+    variance = n * null_variance(only_first / n, only_second / n, difference)
     distance = only_first - only_second - n * difference
     if variance <= 0:
         return 0.0 if distance == 0 else math.copysign(math.inf, distance)
@@ -86,19 +82,6 @@ def score_interval(pairs: Pairs, alpha: float = ALPHA) -> Interval:
     low = _cross(lambda d: score_statistic(pairs, d) - z, -1.0, estimate)
     high = _cross(lambda d: score_statistic(pairs, d) + z, estimate, 1.0)
     return Interval(low=low, high=high)
-
-
-def power_at(
-    n: int, discordance: float, margin: float, difference: float = 0.0, alpha: float = ALPHA
-) -> float:
-    """The chance to show non-inferiority with n pairs, if the true difference is `difference`.
-
-    `discordance` is the share of cases that exactly one arm solves.
-    """
-    if n == 0 or discordance <= 0:
-        return 1.0 if n else 0.0
-    spread = math.sqrt(max(discordance - difference**2, 1e-12) / n)
-    return _NORMAL.cdf((margin + difference) / spread - _NORMAL.inv_cdf(1 - alpha))
 
 
 def bootstrap_mean(values: Sequence[float], *, resamples: int = BOOTSTRAPS, seed: int = 0) -> Interval:

@@ -5,7 +5,7 @@ neither) only the two discordant ones tell the arms apart: under "no difference"
 fair coin, which gives McNemar's exact test. Intervals are Wilson's (one arm) and Newcombe's (the paired
 difference): both keep their coverage at n = 20, where the textbook normal interval does not.
 
-Margins and bootstraps are in `noninferiority.py`, rulings in `verdict.py`.
+Margins and bootstraps are in `noninferiority.py`, power in `power.py`, rulings in `verdict.py`.
 """
 
 from __future__ import annotations
@@ -98,23 +98,6 @@ def paired_difference(pairs: Pairs, z: float = Z_95) -> Interval:
     down = _combine(p1 - one.low, two.high - p2, phi)
     up = _combine(p2 - two.low, one.high - p1, phi)
     return Interval(low=max(-1.0, p1 - p2 - down), high=min(1.0, p1 - p2 + up))
-
-
-def cases_needed(pairs: Pairs, margin: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Cases to show that the first arm is at most `margin` worse, from the discordance that was observed."""
-    return cases_for(power, smoothed_discordance(pairs), margin, alpha)
-
-
-def smoothed_discordance(pairs: Pairs) -> float:
-    """The share of cases that one arm alone solves; half a case more in each cell, so that it is never 0."""
-    return (pairs.discordant + 1) / (pairs.n + 2)
-
-
-def cases_for(power: float, discordance: float, margin: float, alpha: float = 0.05) -> int:
-    """Pairs needed to show non-inferiority with that power if the arms are truly equal."""
-    normal = NormalDist()
-    reach = normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)
-    return math.ceil(discordance * (reach / margin) ** 2)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

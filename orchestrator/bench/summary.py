@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.noninferiority import bootstrap_mean
+from orchestrator.bench.power import cases_needed
 from orchestrator.bench.statistics import (
     Interval,
     Pairs,
-    cases_needed,
     count_pairs,
     paired_difference,
     percentile,

@@ -14,11 +14,11 @@ from scipy import stats
 from orchestrator.bench.noninferiority import (
     alpha_of,
     paired_difference,
-    power_at,
     score_interval,
     score_statistic,
 )
-from orchestrator.bench.statistics import Pairs, cases_for
+from orchestrator.bench.power import cases_for, cases_needed, power_at
+from orchestrator.bench.statistics import Pairs
 
 N, MARGIN, SIMULATIONS = 700, 0.05, 2000
 CELLS = st.integers(0, 60)
@@ -28,11 +28,11 @@ def pairs(both: int, only_first: int, only_second: int, neither: int) -> Pairs:
     return Pairs(both=both, only_first=only_first, only_second=only_second, neither=neither)
 
 
-def simulated(difference: float, discordance: float, seed: int) -> list[Pairs]:
+def simulated(difference: float, discordance: float, seed: int, n: int = N) -> list[Pairs]:
     """Paired outcomes of two arms whose true difference is known."""
     first, second = (discordance + difference) / 2, (discordance - difference) / 2
     rest = (1 - discordance) / 2
-    drawn = np.random.default_rng(seed).multinomial(N, [rest, first, second, rest], size=SIMULATIONS)
+    drawn = np.random.default_rng(seed).multinomial(n, [rest, first, second, rest], size=SIMULATIONS)
     return [pairs(*map(int, row)) for row in drawn]
 
 
@@ -137,9 +137,45 @@ def test_the_level_of_one_of_many_families() -> None:
     assert [alpha_of(1), alpha_of(20)] == [0.05, 0.0025]
 
 
-def test_cases_for_power() -> None:
-    n = cases_for(0.8, 0.1, 0.05)
-    assert power_at(n, 0.1, 0.05) >= 0.8 > power_at(n - 5, 0.1, 0.05)
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 18])
+@pytest.mark.parametrize("discordance", [0.0, 0.02, 0.1, 0.4])
+def test_cases_for_power(discordance: float, alpha: float) -> None:
+    n = cases_for(0.8, discordance, 0.05, alpha)
+    assert power_at(n, discordance, 0.05, alpha=alpha) >= 0.8
+    assert power_at(n - 5, discordance, 0.05, alpha=alpha) < 0.8
+
+
+def test_arms_that_always_agree_need_as_many_cases_as_the_margin_asks_for() -> None:
+    """All draws: T = sqrt(n margin / (1 - margin)), so z(0.95)^2 0.95 / 0.05 = 51.4 cases."""
+    assert cases_for(0.8, 0.0, MARGIN) == 52
+    assert score_interval(pairs(52, 0, 0, 0)).low > -MARGIN > score_interval(pairs(51, 0, 0, 0)).low
+
+
+@pytest.mark.parametrize("n", [40, 72, 160])
+@pytest.mark.parametrize("discordance", [0.02, 0.1])
+def test_power_of_few_cases_at_a_strict_level(n: int, discordance: float) -> None:
+    """At 5 % divided by 18 and few cases, where a normal approximation by the true spread says too much."""
+    tables = simulated(0.0, discordance, seed=4, n=n)
+    reach = NormalDist().inv_cdf(1 - 0.05 / 18)
+    seen = np.mean([score_statistic(table, -MARGIN) > reach for table in tables])
+    assert seen == pytest.approx(power_at(n, discordance, MARGIN, alpha=0.05 / 18), abs=0.05)
+
+
+def test_graded_cases_promise_no_ruling_that_they_cannot_give() -> None:
+    random = np.random.default_rng(0)
+    grades = random.uniform(0, 1, 72)
+    found = paired_difference(
+        list(grades), list(grades[::-1] * 0.02 + grades * 0.98), MARGIN, alpha=0.05 / 18
+    )
+    assert found.interval.low < -MARGIN
+    assert found.power < 0.1
+    assert found.n_for_80 > 146
+
+
+def test_cases_needed_follows_discordance_and_margin() -> None:
+    calm, restless = pairs(190, 5, 5, 0), pairs(120, 40, 40, 0)
+    assert cases_needed(restless, 0.05) > cases_needed(calm, 0.05)
+    assert cases_needed(calm, 0.025) > 3 * cases_needed(calm, 0.05)
 
 
 def test_no_cases_is_an_error() -> None:
