@@ -29,11 +29,13 @@ class Family(Record):
     """Cases of one category of the data set, and what is asked of them; n = None takes all.
 
     `margin`: how much worse the first arm may be and still pass, as a share; declared before the run.
-    `expectation`: who its authors think will win; it changes nothing.
+    `expectation`: who its authors think will win; it changes nothing. `skip`: so many that would have been
+    drawn first are left out, which makes a fresh sample beside a benchmark that has drawn those.
     """
 
     category: Name
     n: int | None = Field(default=None, gt=0)
+    skip: int = Field(default=0, ge=0)
     margin: float = Field(default=0.05, gt=0.0, lt=1.0)
     expectation: Literal["small", "large", "open"] = "open"
 
@@ -164,7 +166,7 @@ def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> Drawn:
     spare: list[Case] = []
     for family in benchmark.families:
         by_id = {case.id: case for case in code.read_cases(files, family.category)}
-        chosen = draw(by_id, family.n, benchmark.seed)
+        chosen = draw(by_id, family.n and family.n + family.skip, benchmark.seed)[family.skip :]
         if shared := {case.id for cases in drawn.values() for case in cases} & {*chosen}:
             raise ContentError(f"case id {min(shared)!r} comes in two families", file=code.file)
         drawn[family.category] = [by_id[case] for case in chosen]

@@ -118,6 +118,16 @@ async def test_a_second_run_repeats_nothing_and_a_larger_one_adds(root: Path) ->
     assert {o.case_id for o in first} < {o.case_id for o in ledger.outcomes}
 
 
+def test_a_repetition_draws_what_the_first_benchmark_left_over(root: Path) -> None:
+    first = [case.id for case in open_bench(root).cases]
+    for n, expected in ((12, 12), (None, CASES - 8)):
+        family = {"category": "test", "n": n, "skip": 8}
+        write(root, "benchmarks/words/benchmark.yaml", json.dumps({**SPEC, "families": [family]}))
+        again = open_bench(root)
+        assert again.design.cases == {"test": expected}
+        assert not {*first} & {case.id for case in again.cases}
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
