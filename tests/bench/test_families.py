@@ -55,6 +55,13 @@ def test_a_family_has_a_floor_and_a_reference(name: str) -> None:
     assert kinds[0] not in ("floor", "reference")
 
 
+def test_a_repetition_asks_in_the_same_words() -> None:
+    first, again = BENCHMARKS["clinc150"], BENCHMARKS["clinc150-again"]
+    assert [arm for arm in first.arms if arm.kind != "small"] == list(again.arms)
+    assert (first.dataset_name, first.content, first.seed) == (again.dataset_name, again.content, again.seed)
+    assert again.families[0].skip == first.families[0].n
+
+
 def code(name: str) -> Code:
     return load_code(ROOT / "benchmarks" / name / "score.py")
 
