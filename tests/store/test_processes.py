@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import ModelStore, PullEvent
+from orchestrator.store.files import sha256_of
 from orchestrator.store.staging import staged
 from orchestrator.types import Conversion, ModelCard
 from tests.store.helpers import World, make_card, make_wheel, model_file
@@ -77,6 +78,21 @@ def sweep_until_quiet(store: ModelStore) -> None:
         time.sleep(0.02)
 
 
+def is_whole(path: Path, card: ModelCard) -> bool:
+    """A download outlives a kill: joined, or the finished part that was about to be. No piece of one does."""
+    return path.parent.parent.name == "downloads" and sha256_of(path) == card.files[0].sha256
+
+
+def test_a_piece_of_a_download_is_not_whole(world: World) -> None:
+    card = slow_card(world)
+    content = json.dumps(WORDS.decode()).encode()
+    parts = world.cache / "downloads" / "parts"
+    parts.mkdir(parents=True)
+    (parts / "finished").write_bytes(content)
+    (parts / "cut.partial").write_bytes(content[:-1])
+    assert [is_whole(world.cache / name, card) for name in world.leftovers()] == [False, True]
+
+
 def test_thirty_random_kills_leave_a_whole_model_or_none(world: World) -> None:
     card = slow_card(world)
     store = world.store(card)
@@ -93,7 +109,7 @@ def test_thirty_random_kills_leave_a_whole_model_or_none(world: World) -> None:
             store.remove("tiny")
         sweep_until_quiet(store)
         assert not any((store.cache_dir / "staging").iterdir())
-        assert all(Path(name).parts[:2] == ("downloads", "files") for name in world.leftovers())
+        assert all(is_whole(world.cache / name, card) for name in world.leftovers())
     store.pull("tiny")
     store.verify("tiny")
     assert world.leftovers() == []
