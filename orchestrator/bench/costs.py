@@ -5,11 +5,16 @@
               much for each second of work
     remote    tokens times the prices on the card, or those that the user types
 
+An arm that asks a remote model for some of its calls pays for both: tokens for those calls, this machine for
+the rest of the time. While it waits for the server, the machine is somebody else's.
+
 Figures per success divide the total over all cases by the number of cases that were solved entirely.
 Everything here is declared or follows from what was declared; what was not declared stays unknown.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from orchestrator.bench.summary import ArmSummary
 from orchestrator.meter.energy import JOULES_PER_KWH, energy_cost, token_cost
@@ -28,9 +33,16 @@ class PerSuccess(Record):
     usd: float | None = None
 
 
+class Remote(NamedTuple):
+    """What an arm's calls to servers elsewhere cost, None where it is not known, and how long they took."""
+
+    usd: float | None
+    seconds: float
+
+
 class Costs(Record):
-    """Of one arm over all its cases. `seconds`: how long it kept the machine, without loading models. What a
-    remote arm draws elsewhere is not known, so its energy is None.
+    """Of one arm over all its cases. `seconds`: how long they took, without loading models. What a server
+    elsewhere draws is not known, so the energy and the CO2e of an arm that asked one are None.
     `hardware_usd` by utilisation, as text (`0.5`).
     """
 
@@ -44,32 +56,27 @@ class Costs(Record):
     per_success: PerSuccess
 
     def total_usd(self, utilisation: float) -> float | None:
-        """Local arms: electricity and hardware; remote arms: what was paid for tokens."""
-        if self.remote:
-            return self.remote_usd
-        hardware = self.hardware_usd.get(str(utilisation))
-        return None if self.electricity_usd is None or hardware is None else self.electricity_usd + hardware
+        """Electricity and hardware of this machine, and what was paid for tokens elsewhere."""
+        parts = [self.electricity_usd, self.hardware_usd.get(str(utilisation))]
+        known = [usd for usd in (*parts, *([self.remote_usd] if self.remote else [])) if usd is not None]
+        return sum(known) if len(known) == 2 + self.remote else None
 
 
-def costs_of(
-    summary: ArmSummary,
-    seconds: float,
-    machine: Machine,
-    remote_usd: float | None = None,
-    *,
-    remote: bool = False,
-) -> Costs:
-    """`remote`: a model elsewhere was asked; `remote_usd` what that cost, None where it is not known."""
-    known = summary.energy_j is not None and not remote
-    energy_j = (summary.energy_j or 0.0) + (summary.idle_energy_j or 0.0) if known else None
-    rate = machine.grams_co2e_per_kwh
+def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote: Remote | None = None) -> Costs:
+    """`remote`: what was asked elsewhere; None for an arm that stayed on this machine."""
+    here_s = max(0.0, seconds - remote.seconds) if remote else seconds
+    local_j = None
+    if summary.energy_j is not None:
+        idle_j = summary.idle_energy_j or 0.0
+        local_j = summary.energy_j + (idle_j * here_s / seconds if seconds else 0.0)
+    energy_j, rate = None if remote else local_j, machine.grams_co2e_per_kwh
     costs = Costs(
         seconds=seconds,
         energy_j=energy_j,
-        electricity_usd=None if energy_j is None else energy_cost(energy_j, machine),
-        hardware_usd={str(share): usd * seconds for share, usd in hardware_usd_per_s(machine).items()},
-        remote=remote,
-        remote_usd=remote_usd,
+        electricity_usd=None if local_j is None else energy_cost(local_j, machine),
+        hardware_usd={str(share): usd * here_s for share, usd in hardware_usd_per_s(machine).items()},
+        remote=remote is not None,
+        remote_usd=remote.usd if remote else None,
         co2e_grams=None if energy_j is None or rate is None else energy_j / JOULES_PER_KWH * rate,
         per_success=PerSuccess(),
     )

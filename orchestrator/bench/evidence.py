@@ -85,7 +85,7 @@ def _evidence(
         family=family,
         ruling=verdict.ruling,
         margin=verdict.difference.margin,
-        n=summary.n,
+        n=verdict.difference.n,
         quality=round(summary.mean_grade, 4),
         low=round(summary.grade_interval.low, 4),
         high=round(summary.grade_interval.high, 4),

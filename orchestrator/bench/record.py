@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.bench.accounts import Books, books_of
 from orchestrator.bench.arms import Once, Outcome
 from orchestrator.bench.cases import Case, Code
-from orchestrator.bench.costs import Costs, costs_of
+from orchestrator.bench.costs import Costs, Remote, costs_of
 from orchestrator.bench.origin import Origin
 from orchestrator.bench.routers import RouterTable, router_table
 from orchestrator.bench.spec import Benchmark
@@ -77,8 +77,14 @@ class Findings:
         outcomes: Sequence[Outcome],
         design: Design,
     ) -> None:
-        arms = {arm.name for arm in benchmark.arms}
-        self.outcomes = [found for found in outcomes if found.case_id in cases and found.arm in arms]
+        wanted = {
+            (case, arm.name, repeat)
+            for case in cases
+            for arm in benchmark.arms
+            for repeat in range(benchmark.repeats)
+        }
+        self.outcomes = [found for found in outcomes if found.key in wanted]
+        self._unscored = len(wanted) - len(self.outcomes)
         self._benchmark = benchmark
         self._cases = cases
         self._code = code
@@ -88,14 +94,13 @@ class Findings:
 
     def fields(self) -> dict[str, Any]:
         """As a BenchRecord names them."""
-        wanted = len(self._cases) * len(self._benchmark.arms) * self._benchmark.repeats
         books, ruled = books_of(self.outcomes), verdicts(self._benchmark, self.outcomes, self._design)
         return {
             "declared": self._machine,
             "design": self._design,
             "commits": tuple(sorted({outcome.commit or "unknown" for outcome in self.outcomes})),
             "scored": len(self.outcomes),
-            "unscored": wanted - len(self.outcomes),
+            "unscored": self._unscored,
             "books": books,
             "figures": tuple(self._figures(trusted=books is None or books.closed)),
             "routers": tuple(filter(None, map(self._router, ruled))),
@@ -126,11 +131,13 @@ class Findings:
 
     def _costs(self, summary: ArmSummary, own: Sequence[Outcome]) -> Costs:
         seconds = sum(outcome.latency_s for outcome in own)
-        if not any(self._is_remote(model) for model in summary.calls_by_model):
+        calls = [used for o in own for model, used in o.usage_by_model.items() if self._is_remote(model)]
+        if not any(used.calls for used in calls):
             return costs_of(summary, seconds, self._machine)
-        paid = [outcome.usage.cost_usd for outcome in own]
-        usd = sum(usd for usd in paid if usd is not None) if None not in paid else None
-        return costs_of(summary, seconds, self._machine, usd, remote=True)
+        paid = [used.cost_usd for used in calls if used.cost_usd is not None]
+        usd = sum(paid) if len(paid) == len(calls) else None
+        waited_s = sum(used.duration_s or 0.0 for used in calls)
+        return costs_of(summary, seconds, self._machine, Remote(usd, waited_s))
 
     def _is_remote(self, model: str) -> bool:
         return model in self._cards and self._cards[model].runtime == "remote"

@@ -6,8 +6,9 @@ reference, but for a margin that was declared before the run.
     confirmed      non-inferior: the whole interval lies above -margin, and no trivial method does as well
                    as the reference, or else the cases would tell nothing about models
     refuted        inferior: the whole interval lies below -margin
-    inconclusive   neither; or not all declared cases have been run: who looks again after every few cases
-                   will see anything confirmed in the end
+    inconclusive   neither; or not all declared cases have been run, in every arm that the ruling rests on
+                   (the candidate, the references, the floors): who looks again after every few cases will
+                   see anything confirmed in the end, and who leaves out the strongest reference too
 
 Where a benchmark has several reference arms (with and without examples, say), the strongest one counts.
 
@@ -18,6 +19,7 @@ are in the benchmark's file; nothing here is chosen after seeing a result.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -92,7 +94,8 @@ def _rule(
     found = paired_difference(first, second, family.margin, alpha=alpha_of(design.families_tested))
     floor, declared_n = _best_floor(benchmark, rates), design.cases.get(family.category, len(shared))
     ties = floor is not None and rates[floor] >= rates[reference] - family.margin
-    ruling = _ruling(found, interim=len(shared) < declared_n, ties=ties)
+    late = _unfinished(benchmark, family.category, outcomes, declared_n)
+    ruling = _ruling(found, interim=bool(late), ties=ties)
     return Verdict(
         benchmark=benchmark.name,
         family=family.category,
@@ -107,7 +110,7 @@ def _rule(
         families_tested=design.families_tested,
         p_value=min(found.p_noninferior, found.p_inferior),
         ruling=ruling,
-        reason=_reason(found, ruling, declared_n, floor if ties else None),
+        reason=_reason(found, ruling, declared_n, floor if ties else None, late),
     )
 
 
@@ -124,11 +127,15 @@ def _ruling(found: Difference, *, interim: bool, ties: bool) -> Ruling:
     return "confirmed" if found.interval.low > -found.margin and not ties else "inconclusive"
 
 
-def _reason(found: Difference, ruling: Ruling, declared_n: int, tying_floor: str | None) -> str:
+def _reason(
+    found: Difference, ruling: Ruling, declared_n: int, tying_floor: str | None, late: Sequence[str]
+) -> str:
     margin = 100 * found.margin
     span = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f} points"
     if found.n < declared_n:
         return f"{found.n:,} of {declared_n:,} declared cases, no ruling before all are run: {span}"
+    if late:
+        return f"no ruling before all {declared_n:,} cases were run through {', '.join(late)} too: {span}"
     if ruling == "refuted":
         return f"worse by more than {margin:g} points: {span}"
     if ruling == "confirmed":
@@ -145,8 +152,27 @@ def _strongest_reference(benchmark: Benchmark, grades: Mapping[str, Mapping[str,
     answered as many of the candidate's cases as another is not in the running.
     """
     own = grades[benchmark.arms[0].name].keys()
-    names = [arm.name for arm in benchmark.arms if arm.kind == "reference"] or [benchmark.arms[1].name]
-    return max(names, key=lambda name: (len(own & grades[name].keys()), _mean([*grades[name].values()])))
+    return max(
+        _references(benchmark),
+        key=lambda name: (len(own & grades[name].keys()), _mean([*grades[name].values()])),
+    )
+
+
+def _references(benchmark: Benchmark) -> list[str]:
+    return [arm.name for arm in benchmark.arms if arm.kind == "reference"] or [benchmark.arms[1].name]
+
+
+def _unfinished(
+    benchmark: Benchmark, category: str, outcomes: Sequence[Outcome], declared_n: int
+) -> list[str]:
+    """The arms that a ruling rests on and that have not answered all declared cases, each repeat of them."""
+    floors = [arm.name for arm in benchmark.arms if arm.kind == "floor"]
+    late = []
+    for name in dict.fromkeys([benchmark.arms[0].name, *_references(benchmark), *floors]):
+        own = Counter(found.case_id for found in outcomes if (found.category, found.arm) == (category, name))
+        if sum(count >= benchmark.repeats for count in own.values()) < declared_n:
+            late.append(name)
+    return late
 
 
 def _has(grades: Mapping[str, float], cases: Sequence[str]) -> bool:

@@ -58,6 +58,10 @@ def test_half_of_what_was_declared_is_no_evidence(root: Path) -> None:
     assert evidence_in(record) == {}
 
 
+def test_a_record_that_lacks_outcomes_is_no_evidence(record: BenchRecord) -> None:
+    assert evidence_in(record.model_copy(update={"unscored": 1})) == {}
+
+
 def test_newer_evidence_stays(record: BenchRecord, root: Path) -> None:
     older = record.model_copy(update={"made_at": "2020-01-02T03:04:05+00:00"})
     newer = record.model_copy(update={"made_at": "2030-01-02T03:04:05+01:00"})

@@ -89,12 +89,56 @@ def test_one_of_many_families_needs_more_evidence_whatever_the_others_say() -> N
 
 @pytest.mark.parametrize(("crew", "reference"), [(360, 362), (200, 360)])
 def test_there_is_no_ruling_before_all_declared_cases_are_run(crew: int, reference: int) -> None:
-    outcomes = [*grades("crew", crew, 400), *grades("reference", reference, 400)]
+    outcomes = [*grades("crew", crew, 400), *grades("reference", reference, 400), *grades("floor", 0, 400)]
     (early,) = verdicts(benchmark(), outcomes, design(401))
     (due,) = verdicts(benchmark(), outcomes, design(400))
     assert (early.ruling, early.declared_n) == ("inconclusive", 401)
     assert early.reason.startswith("400 of 401 declared cases, no ruling before all are run: ")
     assert due.ruling != "inconclusive"
+
+
+@pytest.mark.parametrize("late", ["reference-few", "floor"])
+def test_there_is_no_ruling_before_every_reference_and_floor_has_answered(late: str) -> None:
+    base = benchmark()
+    few = Arm(name="reference-few", kind="reference", agent="a", route="fixed:large")
+    wider = base.model_copy(update={"arms": (*base.arms, few)})
+    solved = {"crew": 360, "reference": 200, "reference-few": 300, "floor": 10}
+    every = [outcome for arm, n in solved.items() for outcome in grades(arm, n, 400)]
+    without = [outcome for outcome in every if outcome.arm != late]
+    one_short = [outcome for outcome in every if (outcome.arm, outcome.case_id) != (late, "multiple_7")]
+    for outcomes in (without, one_short):
+        (early,) = verdicts(wider, outcomes, design(400))
+        assert early.ruling == "inconclusive"
+        assert early.reason.startswith(f"no ruling before all 400 cases were run through {late} too: ")
+    assert verdicts(wider, every, design(400))[0].ruling == "confirmed"
+
+
+def test_there_is_no_ruling_before_every_repeat_is_run() -> None:
+    thrice = benchmark().model_copy(update={"repeats": 3})
+    solved = {"crew": 360, "reference": 362, "floor": 10}
+    once = [outcome for arm, n in solved.items() for outcome in grades(arm, n, 400)]
+    again = [outcome.model_copy(update={"repeat": repeat}) for outcome in once for repeat in (1, 2)]
+    assert verdicts(thrice, once, design(400))[0].ruling == "inconclusive"
+    assert verdicts(thrice, [*once, *again[:-1]], design(400))[0].ruling == "inconclusive"
+    assert verdicts(thrice, [*once, *again], design(400))[0].ruling == "confirmed"
+
+
+def test_a_case_has_the_mean_grade_of_its_repeats() -> None:
+    twice = benchmark().model_copy(update={"repeats": 2})
+    outcomes = [*grades("crew", 10, 10), *grades("reference", 0, 10)]
+    worse = [outcome.model_copy(update={"repeat": 1, "grade": 0.0}) for outcome in outcomes]
+    for both in ([*outcomes, *worse], [*worse, *outcomes]):
+        assert verdicts(twice, both, design(10))[0].candidate_rate == 0.5
+
+
+def test_the_best_floor_counts() -> None:
+    base = benchmark()
+    other = Arm(name="other-floor", kind="floor", agent="f", route="cascade")
+    wider = base.model_copy(update={"arms": (*base.arms, other)})
+    outcomes = [*grades("crew", 360, 400), *grades("reference", 360, 400)]
+    floors = [*grades("floor", 10, 400), *grades("other-floor", 350, 400)]
+    (found,) = verdicts(wider, [*outcomes, *floors], design(400))
+    assert (found.floor, found.ruling) == ("other-floor", "inconclusive")
 
 
 def test_a_reference_that_answered_one_case_is_not_the_strongest() -> None:
@@ -116,6 +160,7 @@ def test_the_strongest_reference_counts() -> None:
     base = benchmark()
     few = Arm(name="reference-few", kind="reference", agent="a", route="fixed:large")
     outcomes = [*grades("crew", 50, 100), *grades("reference", 30, 100), *grades("reference-few", 90, 100)]
+    outcomes += grades("floor", 0, 100)
     (found,) = verdicts(base.model_copy(update={"arms": (*base.arms, few)}), outcomes, design(100))
     assert (found.reference, found.ruling) == ("reference-few", "refuted")
     assert verdicts(base, outcomes, design(100))[0].reference == "reference"
