@@ -9,9 +9,12 @@ be answered yes, no, or not yet:
 
 A wide interval holds both sides of -margin and answers neither. Where every case is right or wrong, bounds
 and p-values are Tango's score method for paired proportions (Statistics in Medicine 17, 1998, 891-908),
-which keeps its error rate where a Wald interval does not: few discordant cases, rates near 0 or 1. Where
-cases are graded between 0 and 1, they come from a paired bootstrap, and are never finer than Tango's for as
-many cases without one disagreement: four cases that end in four draws bootstrap to no spread at all.
+which keeps its error rate where a Wald interval does not: few discordant cases, rates near 0 or 1.
+
+Where cases are graded between 0 and 1, bounds are the wider of a paired bootstrap's and of the same score
+method on the first two moments of the difference, which for right and wrong is Tango's to the digit. A
+bootstrap alone knows no spread but what it has seen: four draws have none at all, and where 7.5 % of 300
+cases lose two thirds, just the margin, it says non-inferior in 7.5 % of simulations instead of 5 %.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +39,7 @@ from orchestrator.types import Record
 
 ALPHA = 0.05
 BOOTSTRAPS = 10_000
+_DRAWN_AT_ONCE = 1_000_000
 _NORMAL = NormalDist()
 
 
@@ -65,31 +70,52 @@ def paired_difference(
     return _graded(np.array(first), np.array(second), margin, alpha, seed)
 
 
+class _Moments(NamedTuple):
+    """Of the paired difference: its mean, and what takes the place of the two discordant shares, so that
+    their sum is the mean square and their difference the mean.
+    """
+
+    n: int
+    mean: float
+    only_first: float
+    only_second: float
+
+    def statistic(self, difference: float) -> float:
+        """Standard normal when the true difference is `difference`. Decreasing in it."""
+        variance = null_variance(self.only_first, self.only_second, difference)
+        distance = self.mean - difference
+        if variance <= 0:
+            return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+        return distance * math.sqrt(self.n / variance)
+
+    def interval(self, alpha: float) -> Interval:
+        """The differences that a two-sided test at 2 alpha does not reject."""
+        z = _NORMAL.inv_cdf(1 - alpha)
+        low = _cross(lambda d: self.statistic(d) - z, -1.0, self.mean)
+        high = _cross(lambda d: self.statistic(d) + z, self.mean, 1.0)
+        return Interval(low=low, high=high)
+
+
 def score_statistic(pairs: Pairs, difference: float) -> float:
-    """Tango's T: standard normal when the true difference is `difference`. Decreasing in it."""
-    n, only_first, only_second = pairs.n, pairs.only_first, pairs.only_second
-    variance = n * null_variance(only_first / n, only_second / n, difference)
-    distance = only_first - only_second - n * difference
-    if variance <= 0:
-        return 0.0 if distance == 0 else math.copysign(math.inf, distance)
-    return distance / math.sqrt(variance)
+    """Tango's T."""
+    return _moments_of(pairs).statistic(difference)
 
 
 def score_interval(pairs: Pairs, alpha: float = ALPHA) -> Interval:
-    """The differences that a two-sided test at 2 alpha does not reject."""
-    z = _NORMAL.inv_cdf(1 - alpha)
-    estimate = (pairs.only_first - pairs.only_second) / pairs.n
-    low = _cross(lambda d: score_statistic(pairs, d) - z, -1.0, estimate)
-    high = _cross(lambda d: score_statistic(pairs, d) + z, estimate, 1.0)
-    return Interval(low=low, high=high)
+    """Tango's interval, two-sided at 1 - 2 alpha."""
+    return _moments_of(pairs).interval(alpha)
+
+
+def _moments_of(pairs: Pairs) -> _Moments:
+    first, second = pairs.only_first / pairs.n, pairs.only_second / pairs.n
+    return _Moments(pairs.n, first - second, first, second)
 
 
 def bootstrap_mean(values: Sequence[float], *, resamples: int = BOOTSTRAPS, seed: int = 0) -> Interval:
     """95 % percentile interval of the mean; the same on every machine. Raises ValueError for no values."""
     if not values:
         raise ValueError("no values, no mean")
-    drawn = np.random.default_rng(seed).integers(0, len(values), size=(resamples, len(values)))
-    low, high = np.quantile(np.asarray(values)[drawn].mean(axis=1), [0.025, 0.975])
+    low, high = np.quantile(_resampled_means(np.asarray(values), resamples, seed), [0.025, 0.975])
     return Interval(low=float(low), high=float(high))
 
 
@@ -115,25 +141,24 @@ def _binary(pairs: Pairs, margin: float, alpha: float) -> Difference:
     )
 
 
+def _graded_moments(differences: NDArray[np.float64]) -> _Moments:
+    mean, square = float(differences.mean()), float(np.mean(differences**2))
+    return _Moments(len(differences), mean, max(square + mean, 0.0) / 2, max(square - mean, 0.0) / 2)
+
+
 def _graded(
     first: NDArray[np.float64], second: NDArray[np.float64], margin: float, alpha: float, seed: int
 ) -> Difference:
     differences = first - second
-    n = len(differences)
-    drawn = np.random.default_rng(seed).integers(0, n, size=(BOOTSTRAPS, n))
-    means = differences[drawn].mean(axis=1)
+    n, moments = len(differences), _graded_moments(differences)
+    means, scored = _resampled_means(differences, BOOTSTRAPS, seed), moments.interval(alpha)
     low, high = np.quantile(means, [alpha, 1 - alpha])
-    value, spread = float(differences.mean()), float(np.mean(differences**2)) + 1 / (n + 2)
-    draws = Pairs(both=n, only_first=0, only_second=0, neither=0)
-    finest, statistic = score_interval(draws, alpha), score_statistic(draws, _within(-margin - value))
+    statistic, spread = moments.statistic(-margin), float(np.mean(differences**2)) + 1 / (n + 2)
     return Difference(
         n=n,
-        value=value,
+        value=moments.mean,
         margin=margin,
-        interval=Interval(
-            low=_within(min(float(low), value + finest.low)),
-            high=_within(max(float(high), value + finest.high)),
-        ),
+        interval=Interval(low=min(float(low), scored.low), high=max(float(high), scored.high)),
         p_noninferior=max(_share(means <= -margin), 1 - _NORMAL.cdf(statistic)),
         p_inferior=max(_share(means >= -margin), _NORMAL.cdf(statistic)),
         power=power_at(n, spread, margin, alpha=alpha),
@@ -141,8 +166,13 @@ def _graded(
     )
 
 
-def _within(difference: float) -> float:
-    return max(-1.0, min(1.0, difference))
+def _resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Drawn in slices: all at once would take 16 bytes for each case of each resample."""
+    random, n = np.random.default_rng(seed), len(values)
+    rows = max(1, _DRAWN_AT_ONCE // n)
+    sizes = [min(rows, resamples - done) for done in range(0, resamples, rows)]
+    drawn = [values[random.integers(0, n, size=(size, n))].mean(axis=1) for size in sizes]
+    return np.concatenate(drawn)
 
 
 def _share(found: NDArray[np.bool_]) -> float:
