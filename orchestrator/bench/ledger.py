@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 import orchestrator
 from orchestrator.bench.arms import Key, Once, Outcome
@@ -29,6 +30,10 @@ from orchestrator.workspace import Workspace
 _FILE = "outcomes.jsonl"
 _MEMORY = "memory.json"
 _ONCE = "once.json"
+_NOTES: Mapping[str, TypeAdapter[Any]] = {
+    _MEMORY: TypeAdapter(dict[str, int]),
+    _ONCE: TypeAdapter(dict[str, Once]),
+}
 _ANSWER = ("llguidance", "numpy", "onnxruntime", "onnxruntime-genai", "tokenizers")
 # What of this package decides an outcome or its cost: all but what is done with outcomes.
 _AFTERWARDS = ("bench", "cli", "_builtin")
@@ -50,7 +55,7 @@ class Ledger:
                 f"{folder} cannot be made: {error.strerror}.",
                 hint="Set LILLIPUT_STATE_DIR to a folder of yours.",
             ) from error
-        self._outcomes = {outcome.key: outcome for outcome in self._read()}
+        self._outcomes = self._read()
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -65,16 +70,22 @@ class Ledger:
         if outcome.key in self._outcomes:
             return
         line = outcome.model_dump_json(exclude_none=True).encode() + b"\n"
-        with self._path.open("ab") as stream:
-            stream.write(line)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with self._path.open("ab") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise UserError(
+                f"{self._path} cannot be written: {error.strerror}.",
+                hint="Make room, or mend its rights; the same command goes on from there.",
+            ) from error
         self._outcomes[outcome.key] = outcome
 
     @property
     def memory_bytes(self) -> dict[str, int]:
         """The most that each model was seen to take."""
-        return self._noted(_MEMORY)
+        return dict(self._noted(_MEMORY))
 
     def note_memory(self, taken: Mapping[str, int]) -> None:
         known = self.memory_bytes
@@ -83,35 +94,55 @@ class Ledger:
     @property
     def once(self) -> dict[str, Once]:
         """By arm, what was done before the first case, as it was last seen."""
-        return {arm: Once.model_validate(seen) for arm, seen in self._noted(_ONCE).items()}
+        return dict(self._noted(_ONCE))
 
     def note_once(self, seen: Mapping[str, Once]) -> None:
-        self._note(_ONCE, {arm: once.model_dump() for arm, once in seen.items()})
+        self._note(_ONCE, seen)
 
     def _noted(self, file: str) -> dict[str, Any]:
         path = self.folder / file
-        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+        try:
+            return dict(_NOTES[file].validate_json(path.read_bytes())) if path.exists() else {}
+        except (OSError, ValidationError) as error:
+            raise UserError(f"{path} is damaged.", hint=f"Delete it and run again: rm '{path}'") from error
 
     def _note(self, file: str, seen: Mapping[str, Any]) -> None:
-        replace_text(self.folder / file, json.dumps({**self._noted(file), **seen}, sort_keys=True))
+        noted = {**self._noted(file), **seen}
+        replace_text(self.folder / file, _NOTES[file].dump_json(noted).decode())
 
-    def alone(self) -> Any:
-        """A context in which no other process adds to it."""
-        return locked(self.folder / "lock")
+    @contextmanager
+    def alone(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+        """A context in which no other process adds to it; what others added before is taken in.
 
-    def _read(self) -> Iterator[Outcome]:
-        """Every whole line. What a kill cut off is cut from the file too, or the next line would join it."""
-        if not self._path.is_file():
-            return
-        data = self._path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            os.truncate(self._path, len(whole))
-        for line in whole.splitlines():
+        `on_wait` is called once if another process has it. What a kill cut off is cut from the file here,
+        where nobody is in the middle of a line, or the next one would join it.
+        """
+        with locked(self.folder / "lock", on_wait):
+            whole = self._whole_lines()
+            if self._path.is_file() and len(whole) < self._path.stat().st_size:
+                os.truncate(self._path, len(whole))
+            self._outcomes = self._read()
+            yield
+
+    def _whole_lines(self) -> bytes:
+        try:
+            data = self._path.read_bytes() if self._path.exists() else b""
+        except OSError as error:
+            raise UserError(
+                f"{self._path} cannot be read: {error.strerror}.", hint=f"Mend it, or delete {self.folder}."
+            ) from error
+        return data[: data.rfind(b"\n") + 1]
+
+    def _read(self) -> dict[Key, Outcome]:
+        """Every whole line. Of two for the same key the first one counts."""
+        found: dict[Key, Outcome] = {}
+        for line in self._whole_lines().splitlines():
             try:
-                yield Outcome.model_validate_json(line)
+                outcome = Outcome.model_validate_json(line)
             except ValidationError:
                 continue
+            found.setdefault(outcome.key, outcome)
+        return found
 
 
 def fingerprint(

@@ -32,6 +32,7 @@ from orchestrator.bench.spec import (
     code_of,
     drawn_cases,
     folder_of,
+    insist_on_n,
     installed_keys,
     read_benchmark,
 )
@@ -81,6 +82,8 @@ class Bench:
                 f"Benchmark {name!r} knows no cases of {category!r}.",
                 hint="Its score.py says which there are.",
             ) from error
+        if category is None:
+            insist_on_n(workspace.roots, self.benchmark, drawn)
         self.cases, self._spare = drawn.first(n), drawn.spare
         self.design = Design(
             cases={family: len(cases) for family, cases in drawn.families.items()},
@@ -115,22 +118,24 @@ class Bench:
         on_case: OnOutcome,
         only: Sequence[str] = (),
         on_estimate: Callable[[Estimate], None] = lambda found: None,
+        on_wait: Callable[[], None] | None = None,
     ) -> Ledger:
         """Every case that is not done yet, through every arm (or those named). Raises ModelUnavailable.
 
-        `on_estimate` hears how long it will take, once the models are loaded.
+        `on_estimate` hears how long it will take, once the models are loaded; `on_wait` that another process
+        runs the same.
         """
         arms, repeats = _chosen(self.benchmark.arms, only), range(self.benchmark.repeats)
         wanted = {(case.id, arm.name, repeat) for case in self.cases for arm in arms for repeat in repeats}
         machine, commit = self.workspace.machine(self.settings.machine), commit_of(self.workspace.roots[0])
-        async with open_controller(self.workspace, self._own_settings()) as controller:
-            ledger = self.ledger(self.models())
+        ledger = self.ledger(self.models())
 
-            def keep(done: int, total: int, outcome: Outcome) -> None:
-                ledger.add(outcome.model_copy(update={"commit": commit}))
-                on_case(done, total, outcome)
+        def keep(done: int, total: int, outcome: Outcome) -> None:
+            ledger.add(outcome.model_copy(update={"commit": commit}))
+            on_case(done, total, outcome)
 
-            with ledger.alone():
+        with ledger.alone(on_wait):
+            async with open_controller(self.workspace, self._own_settings()) as controller:
                 done = ledger.done & wanted
                 gauge = Gauge(meter=controller.meter, machine=machine)
                 if wanted - done:

@@ -174,6 +174,21 @@ def drawn_cases(benchmark: Benchmark, code: Code, files: Files) -> Drawn:
     return Drawn(drawn, spare or [case for cases in drawn.values() for case in cases][:2])
 
 
+def insist_on_n(roots: Sequence[Path], benchmark: Benchmark, drawn: Drawn) -> None:
+    """Raises ContentError for a family that declares more cases than there are."""
+    for place, family in enumerate(benchmark.families):
+        there = len(drawn.families[family.category])
+        if there < (family.n or 1):
+            asked = f"`n: {family.n}`" if family.n else "all cases"
+            left = f" after the {family.skip:,} that `skip` leaves out" if family.skip else ""
+            yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", benchmark.name))
+            raise yaml.error(
+                f"{asked} of {family.category!r}, but there are {there:,}{left}",
+                ("families", place, "n" if family.n else "category"),
+                hint=f"Write `n: {there}`." if there else "Name another category, or skip fewer.",
+            )
+
+
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
     """The benchmark's `score.py`, or that of the one it names. Raises UnknownName or ContentError."""
     if benchmark.table:

@@ -176,7 +176,7 @@ def _run(bench: Bench, arms: list[str], remark: str | None) -> BenchRecord:
 
     _bring_models(bench)
     with _shown() as on_case:
-        ledger = anyio.run(bench.run, on_case, arms, _tell_estimate)
+        ledger = anyio.run(bench.run, on_case, arms, _tell_estimate, _tell_wait)
     return bench.record(bench.models(), ledger, remark)
 
 
@@ -205,6 +205,12 @@ def _tell_estimate(estimate: Estimate) -> None:
     by_arm = ", ".join(f"{arm} {seconds(a_case)}" for arm, a_case in estimate.case_s.items())
     said = f"{estimate.left:,} runs to do, about {seconds(estimate.total_s)} (a case: {by_arm})."
     to_people().print(said, markup=False, highlight=False)
+
+
+def _tell_wait() -> None:
+    from orchestrator.cli.console import to_people
+
+    to_people().print("Another process runs this benchmark; waiting until it is done.", markup=False)
 
 
 def _keep(bench: Bench, record: BenchRecord) -> list[Path]:

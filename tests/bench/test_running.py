@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -163,6 +164,8 @@ async def test_an_outcome_names_its_commit_and_a_record_names_them_all(root: Pat
     ledger.add(changed)
     assert bench.record({}, ledger).commits == ("unknown",), "of the cases that were drawn"
     ledger.add(changed.model_copy(update={"case_id": bench.cases[0].id, "repeat": 1}))
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"repeats": 2}))
+    bench = open_bench(root, 2)
     assert bench.record({}, ledger).commits == ("0123456789+", "unknown")
 
 
@@ -214,6 +217,60 @@ async def test_words_and_margins_do_not(root: Path) -> None:
     assert (await run(root, 2))[2] == []
 
 
+async def test_fewer_repeats_leave_the_others_out(root: Path) -> None:
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"repeats": 3}))
+    await run(root)
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC))
+    bench, ledger, heard = await run(root)
+    record = bench.record({}, ledger)
+    assert (heard, record.scored, record.unscored, record.figures[0].summary.n) == ([], 16, 0, 8)
+
+
+async def test_repeats_are_no_new_evidence_about_other_cases(root: Path) -> None:
+    intervals = []
+    for repeats in (1, 10):
+        write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"repeats": repeats}))
+        bench, ledger, _ = await run(root)
+        intervals.append(bench.record({}, ledger).figures[0].summary.grade_interval)
+    assert intervals[0] == intervals[1]
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ({"n": 1000}, "`n: 1000` of 'test', but there are 20"),
+        ({"n": 5, "skip": 17}, "`n: 5` of 'test', but there are 3 after the 17 that `skip` leaves out"),
+        ({"skip": 20}, "all cases of 'test', but there are 0 after the 20"),
+    ],
+)
+def test_more_cases_than_there_are_is_an_error(root: Path, family: Json, said: str) -> None:
+    spec = {**SPEC, "families": [{"category": "test", **family}]}
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(spec, indent=1))
+    with pytest.raises(ContentError, match=re.escape(said)) as raised:
+        open_bench(root)
+    assert raised.value.line
+
+
+async def test_other_data_models_and_packages_start_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def key(models: dict[str, str]) -> str:
+        return open_bench(root).ledger(models).folder.name
+
+    first = key({"small": "a"})
+    assert key({"small": "b"}) != first
+    monkeypatch.setattr("orchestrator.bench.ledger.versions", lambda names: {"numpy": "0"})
+    assert key({"small": "a"}) != first
+    monkeypatch.undo()
+    assert key({"small": "a"}) == first
+    rows = json.loads((root / "data/rows.json").read_text())
+    changed = json.dumps(rows).replace("other", "elses")
+    card = (root / "benchmarks/words/dataset.yaml").read_text()
+    old = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    write(root, "data/rows.json", changed)
+    new = hashlib.sha256(changed.encode()).hexdigest()
+    write(root, "benchmarks/words/dataset.yaml", card.replace(old, new))
+    assert key({"small": "a"}) != first
+
+
 async def test_only_some_arms(root: Path) -> None:
     bench, heard = open_bench(root), []
     await bench.run(lambda done, total, outcome: heard.append((done, total, outcome.arm)), ["crew"])
@@ -258,8 +315,56 @@ def test_a_line_that_was_cut_off_is_dropped_and_the_next_is_whole(tmp_path: Path
         stream.write(b'{"case_id": "multiple_2", "cat')
     again = Ledger(tmp_path)
     assert len(again.outcomes) == 1
-    again.add(make_outcome(2, "crew", True))
+    with again.alone():
+        again.add(make_outcome(2, "crew", True))
     assert len(Ledger(tmp_path).outcomes) == 2
+
+
+def test_a_reader_leaves_a_line_that_is_being_written(tmp_path: Path) -> None:
+    """`bench verdict` may look while another process is in the middle of a line."""
+    line = make_outcome(1, "crew", True).model_dump_json().encode() + b"\n"
+    with (tmp_path / "outcomes.jsonl").open("ab", buffering=0) as stream:
+        stream.write(line[:50])
+        assert Ledger(tmp_path).outcomes == []
+        stream.write(line[50:])
+    assert len(Ledger(tmp_path).outcomes) == 1
+
+
+def test_of_two_lines_for_one_key_the_first_counts(tmp_path: Path) -> None:
+    lines = [make_outcome(1, "crew", solved).model_dump_json() for solved in (True, False)]
+    (tmp_path / "outcomes.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    assert [outcome.solved for outcome in Ledger(tmp_path).outcomes] == [True]
+
+
+def notes_in(folder: Path) -> None:
+    ledger = Ledger(folder)
+    assert not ledger.memory_bytes
+    assert not ledger.once
+
+
+@pytest.mark.parametrize("file", ["outcomes.jsonl", "memory.json", "once.json"])
+def test_what_cannot_be_read_is_named(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).mkdir()
+    with pytest.raises(UserError, match=file) as raised:
+        notes_in(tmp_path)
+    assert "elete" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize(("file", "text"), [("memory.json", '{"a": '), ("once.json", '{"crew": 3}')])
+def test_damaged_notes_are_named(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    with pytest.raises(UserError, match=f"{file} is damaged"):
+        notes_in(tmp_path)
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match="No space left on device") as raised:
+        Ledger(tmp_path).add(make_outcome(1, "crew", True))
+    assert "goes on from there" in str(raised.value.hint)
 
 
 def test_an_outcome_counts_once(tmp_path: Path) -> None:
@@ -298,6 +403,33 @@ def test_ten_kills_lose_and_double_nothing(root: Path) -> None:
     found = {(row["case_id"], row["arm"], row.get("repeat", 0)): row["grade"] for row in keys}
     assert len(keys) == len(found), "no case twice"
     assert found == undisturbed
+
+
+def test_two_processes_share_the_work_and_say_so(root: Path) -> None:
+    """The second waits, and then takes up what the first has done."""
+    for name in ("small", "large"):
+        card = json.loads((root / f"models/{name}.yaml").read_text())
+        card["options"]["delay_s"] = 0.05
+        write(root, f"models/{name}.yaml", json.dumps(card))
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    both = [subprocess.Popen([sys.executable, "-c", RUN, str(root)], env=environ) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    (file,) = (root / "state" / "bench").glob("words-*/outcomes.jsonl")
+    assert len(file.read_text().splitlines()) == 16
+
+
+async def test_who_waits_for_another_process_hears_of_it(root: Path) -> None:
+    bench, waits = open_bench(root), []
+    ledger = bench.ledger(bench.models())
+    held = ledger.alone()
+    held.__enter__()
+
+    def hear() -> None:
+        waits.append("waiting")
+        held.__exit__(None, None, None)
+
+    await bench.run(lambda *_: None, on_wait=hear)
+    assert waits == ["waiting"]
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
