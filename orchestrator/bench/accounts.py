@@ -94,6 +94,8 @@ def _what_is_wrong(accounts: Sequence[Account], residual: float, total_j: float)
     for account in accounts:
         allowed_j = max(TOLERANCE * account.metered_j, _SMALL * total_j)
         if abs(account.residual_j) > allowed_j:
-            share = 100 * account.residual_j / account.metered_j
-            return f"{share:+.1f} % of what arm {account.arm!r} drew was not charged to it"
+            return (
+                f"arm {account.arm!r} drew {account.metered_j:,.0f} J by the meter and was charged "
+                f"{account.charged_j:,.0f} J"
+            )
     return None

@@ -133,13 +133,11 @@ def _hurts(families: Sequence[Ruled]) -> str:
 
 
 def _break_even(families: Sequence[Ruled], price: tuple[float, float] | None) -> list[str]:
-    """A sentence for each confirmed family."""
+    """A sentence for each confirmed family, and one that names the others."""
     if price is None:
         return []
     said = []
-    for ruled in families:
-        if ruled.verdict.ruling != "confirmed":
-            continue
+    for ruled in (ruled for ruled in families if ruled.verdict.ruling == "confirmed"):
         remote_usd = remote_usd_per_success(ruled.reference.summary, price)
         small = ruled.candidate
         count = None
@@ -147,6 +145,11 @@ def _break_even(families: Sequence[Ruled], price: tuple[float, float] | None) ->
             machine = ruled.record.declared
             count = break_even_successes(machine, small.costs, small.summary.solved, remote_usd)
         said.append(_break_even_sentence(family_name(ruled), remote_usd, count))
+    others = [family_name(ruled) for ruled in families if ruled.verdict.ruling != "confirmed"]
+    if others:
+        said.append(
+            f"No break-even for {', '.join(others)}: not confirmed, so nothing stands in for the larger."
+        )
     return said
 
 
@@ -257,12 +260,12 @@ def _once(records: Sequence[BenchRecord]) -> list[list[str]]:
     """What is in no case, and after how many cases the candidate has made up for it. Trifles are left out."""
     rows = []
     for record in records:
+        closed = record.books is None or record.books.closed
         for arm, once in record.once.items():
             if once.seconds >= 0.5:
+                joules = short(once.energy_j if closed else None)
                 pays = short(_pays_after(record, arm, once)) if arm == record.benchmark.arms[0].name else ""
-                rows.append(
-                    [f"{record.benchmark.name} {arm}", short(once.seconds), short(once.energy_j), pays]
-                )
+                rows.append([f"{record.benchmark.name} {arm}", short(once.seconds), joules, pays])
     return rows
 
 

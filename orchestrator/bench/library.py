@@ -63,7 +63,7 @@ def read_record(file: Path) -> BenchRecord:
         where = ".".join(map(str, first["loc"]))
         raise UserError(
             f"{file} is no record of a benchmark: {where}: {first['msg']}.",
-            hint="Records of another version cannot be read; run the benchmark again.",
+            hint="It is damaged, or of another version: delete it, or run the benchmark again.",
         ) from error
 
 

@@ -34,7 +34,8 @@ class FamilyCount(Record):
 class ArmSummary(Record):
     """What one arm did over all cases. Latency is without loading, which is in `load_s`.
 
-    `mean_grade` is the quality that rulings are about, `solved` counts the cases with the full grade.
+    `n` and `solved` (the full grade) count outcomes, each repeat of a case by itself, and so do the costs.
+    `mean_grade` is the quality that rulings are about; its interval counts cases, not repeats.
     `ttft_p50_s`: time to first token of the first generation of a case; `tpot_s`: time per output token after
     the first, over all. `peak_memory_bytes` is the whole process's, with the models of every arm loaded.
     `generator_calls` and `generator_tokens` (read, written) leave encoders out: what a larger model would be
@@ -106,7 +107,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         n=len(own),
         solved=solved,
         mean_grade=sum(outcome.grade for outcome in own) / len(own) if own else 0.0,
-        grade_interval=_grade_interval([outcome.grade for outcome in own], solved),
+        grade_interval=_grade_interval(own),
         interval=wilson(solved, len(own)),
         families=_families(own),
         failed_runs=sum(outcome.status != "completed" for outcome in own),
@@ -243,10 +244,16 @@ def _tokens(usages: Sequence[Usage]) -> tuple[int, int]:
     return sum(u.prompt_tokens or 0 for u in usages), sum(u.completion_tokens or 0 for u in usages)
 
 
-def _grade_interval(grades: Sequence[float], solved: int) -> Interval:
-    """95 %: Wilson's where every case is right or wrong, else a bootstrap of the mean."""
+def _grade_interval(outcomes: Sequence[Outcome]) -> Interval:
+    """95 %: Wilson's where every case is right or wrong, else a bootstrap of the mean. A case that was
+    repeated counts once, with its mean grade: its repeats are no new evidence about other cases.
+    """
+    by_case: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        by_case.setdefault(outcome.case_id, []).append(outcome.grade)
+    grades = [sum(found) / len(found) for found in by_case.values()]
     if set(grades) <= {0.0, 1.0}:
-        return wilson(solved, len(grades))
+        return wilson(grades.count(1.0), len(grades))
     return bootstrap_mean(grades)
 
 

@@ -68,7 +68,7 @@ def compare(
         )
         for change in found
     ]
-    columns = ("family", "arm", "same answer", "first", "second", "points", "time", "energy")
+    columns = ("family", "arm", "same answer", "first", "second", "points (90 %)", "time", "energy")
     print_table(columns, rows, right=columns[2:])
     to_stdout().print()
     return print_table(("differs", "first", "second"), [(name, *pair) for name, pair in differences.items()])

@@ -61,6 +61,20 @@ def test_a_fifth_charged_to_the_wrong_arm_is_caught_though_the_sum_is_right() ->
     assert "'crew'" in found.reason
 
 
+def test_an_arm_that_draws_next_to_nothing_has_one_percent_of_what_all_draw() -> None:
+    """120 J in all: 1.2 J may be missing from an arm of 10 J, 1.3 J may not."""
+    for missing, closed in ((1.1, True), (1.3, False)):
+        found = books(outcome(1, "crew", 5.0 - missing, 5.0), outcome(1, "reference", 105.0, 105.0))
+        assert found.closed is closed, found.reason
+
+
+def test_joules_charged_to_an_arm_whose_meter_stood_still_are_a_reason() -> None:
+    still = outcome(1, "crew", 10.0, 0.0).model_copy(update={"idle_energy_j": 0.0})
+    found = books(still, outcome(1, "reference", 300.0, 310.0))
+    assert not found.closed
+    assert "arm 'crew' drew 0 J by the meter and was charged 10 J" in found.reason
+
+
 def test_without_a_meter_around_the_case_there_are_no_books() -> None:
     assert books_of([make_outcome(1, "crew", True)]) is None
     assert books_of([]) is None

@@ -85,6 +85,27 @@ def test_what_is_done_once_is_told_with_the_cases_that_make_up_for_it(record: Be
     assert cells == ["words crew", "50", "900", "100"], "900 J over 9 J saved a case"
 
 
+def test_joules_of_what_is_done_once_are_not_shown_where_the_books_are_open(record: BenchRecord) -> None:
+    assert record.books
+    once, said = {"crew": Once(seconds=50.0, energy_j=1_862.0)}, []
+    for closed in (True, False):
+        books = record.books.model_copy(update={"closed": closed})
+        page = render([record.model_copy(update={"once": once, "books": books})])
+        said.append("1,862" in page[page.index('id="once"') : page.index('id="books"')])
+    assert said == [True, False]
+
+
+def test_a_price_says_when_the_machine_pays_or_why_it_does_not(record: BenchRecord) -> None:
+    assert record.verdicts[0].ruling == "confirmed"
+    page = render([record], price=(0.5, 1.5))
+    assert "No break-even" not in page
+    assert "words: what a success costs at that price is not known." in page
+    refuted = record.verdicts[0].model_copy(update={"ruling": "refuted"})
+    page = render([record.model_copy(update={"verdicts": (refuted,)})], price=(0.5, 1.5))
+    assert "No break-even for words: not confirmed" in page
+    assert "break-even" not in render([record])
+
+
 def test_the_level_of_the_tests_is_said(record: BenchRecord) -> None:
     assert "5 % divided by 1, the number of families that were declared together" in render([record])
 

@@ -56,6 +56,20 @@ def test_a_summary_adds_up_one_arm_and_leaves_the_other_out() -> None:
     assert summary.calls_by_model == {"small": 4}
 
 
+def test_time_per_token_leaves_the_first_token_of_each_call_out() -> None:
+    """Two calls, 12 tokens, 2 s from first to last: 10 tokens came after a first one."""
+    used = Usage(calls=2, completion_tokens=12, decode_s=2.0, ttft_s=0.3)
+    found = summarise("crew", [make_outcome(1, "crew", True, usage=used, usage_by_model={"small": used})])
+    assert found.tpot_s == pytest.approx(0.2)
+    assert found.ttft_p50_s == 0.3
+
+
+def test_joules_around_a_run_belong_to_the_arm() -> None:
+    used = Usage(energy_j=5.0, energy_source="modelled")
+    outcomes = [make_outcome(n, "crew", True, usage=used, around_energy_j=0.5) for n in range(2)]
+    assert summarise("crew", outcomes).energy_j == 11.0
+
+
 def test_what_is_not_known_stays_unknown() -> None:
     summary = summarise(
         "crew", [make_outcome(1, "crew", True), make_outcome(2, "crew", True, idle_energy_j=3.0)]

@@ -74,7 +74,8 @@ def test_a_record_holds_no_neighbour(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "grade"), [({"label": "it"}, 1.0), ({"label": "hr"}, 0.0), ("it", 0.0), (None, 0.0)]
+    ("answer", "grade"),
+    [({"label": "it"}, 1.0), ({"label": "hr"}, 0.0), ({"label": None}, 0.0), ("it", 0.0), (None, 0.0)],
 )
 def test_a_row_is_right_or_wrong(root: Path, answer: object, grade: float) -> None:
     bench = open_bench(root)

@@ -157,7 +157,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No home, no settings of the person who runs the tests; the built-in content is one machine."""
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
-    for name in ("LILLIPUT_DEBUG", "LILLIPUT_WORKSPACE", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    ours = [name for name in os.environ if name.startswith("LILLIPUT_")]
+    for name in (*ours, "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     write(tmp_path / "builtin", {"configs/machines/default.yaml": MACHINE})
     monkeypatch.setattr("orchestrator.workspace.builtin_root", lambda: tmp_path / "builtin")
