@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.bench.summary import ArmSummary
+from orchestrator.bench.summary import ArmSummary, sum_known
 from orchestrator.meter.energy import JOULES_PER_KWH, energy_cost, token_cost
 from orchestrator.types import Record
 from orchestrator.workspace import Machine
@@ -57,9 +57,8 @@ class Costs(Record):
 
     def total_usd(self, utilisation: float) -> float | None:
         """Electricity and hardware of this machine, and what was paid for tokens elsewhere."""
-        parts = [self.electricity_usd, self.hardware_usd.get(str(utilisation))]
-        known = [usd for usd in (*parts, *([self.remote_usd] if self.remote else [])) if usd is not None]
-        return sum(known) if len(known) == 2 + self.remote else None
+        here = (self.electricity_usd, self.hardware_usd.get(str(utilisation)))
+        return sum_known((*here, self.remote_usd) if self.remote else here)
 
 
 def costs_of(summary: ArmSummary, seconds: float, machine: Machine, remote: Remote | None = None) -> Costs:

@@ -55,7 +55,7 @@ class Ledger:
                 f"{folder} cannot be made: {error.strerror}.",
                 hint="Set LILLIPUT_STATE_DIR to a folder of yours.",
             ) from error
-        self._outcomes = self._read()
+        self._outcomes = _by_key(self._whole_lines())
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -85,7 +85,7 @@ class Ledger:
     @property
     def memory_bytes(self) -> dict[str, int]:
         """The most that each model was seen to take."""
-        return dict(self._noted(_MEMORY))
+        return self._noted(_MEMORY)
 
     def note_memory(self, taken: Mapping[str, int]) -> None:
         known = self.memory_bytes
@@ -94,7 +94,7 @@ class Ledger:
     @property
     def once(self) -> dict[str, Once]:
         """By arm, what was done before the first case, as it was last seen."""
-        return dict(self._noted(_ONCE))
+        return self._noted(_ONCE)
 
     def note_once(self, seen: Mapping[str, Once]) -> None:
         self._note(_ONCE, seen)
@@ -121,7 +121,7 @@ class Ledger:
             whole = self._whole_lines()
             if self._path.is_file() and len(whole) < self._path.stat().st_size:
                 os.truncate(self._path, len(whole))
-            self._outcomes = self._read()
+            self._outcomes = _by_key(whole)
             yield
 
     def _whole_lines(self) -> bytes:
@@ -133,16 +133,17 @@ class Ledger:
             ) from error
         return data[: data.rfind(b"\n") + 1]
 
-    def _read(self) -> dict[Key, Outcome]:
-        """Every whole line. Of two for the same key the first one counts."""
-        found: dict[Key, Outcome] = {}
-        for line in self._whole_lines().splitlines():
-            try:
-                outcome = Outcome.model_validate_json(line)
-            except ValidationError:
-                continue
-            found.setdefault(outcome.key, outcome)
-        return found
+
+def _by_key(lines: bytes) -> dict[Key, Outcome]:
+    """Every line that can be read. Of two for the same key the first one counts."""
+    found: dict[Key, Outcome] = {}
+    for line in lines.splitlines():
+        try:
+            outcome = Outcome.model_validate_json(line)
+        except ValidationError:
+            continue
+        found.setdefault(outcome.key, outcome)
+    return found
 
 
 def fingerprint(

@@ -12,7 +12,7 @@ from orchestrator.bench.costs import Costs, Remote, costs_of
 from orchestrator.bench.origin import Origin
 from orchestrator.bench.routers import RouterTable, router_table
 from orchestrator.bench.spec import Benchmark
-from orchestrator.bench.summary import ArmSummary, summarise
+from orchestrator.bench.summary import ArmSummary, sum_known, summarise
 from orchestrator.bench.verdict import Design, Verdict, verdicts
 from orchestrator.types import ModelCard, Record
 from orchestrator.workspace import Machine
@@ -134,10 +134,9 @@ class Findings:
         calls = [used for o in own for model, used in o.usage_by_model.items() if self._is_remote(model)]
         if not any(used.calls for used in calls):
             return costs_of(summary, seconds, self._machine)
-        paid = [used.cost_usd for used in calls if used.cost_usd is not None]
-        usd = sum(paid) if len(paid) == len(calls) else None
+        paid_usd = sum_known([used.cost_usd for used in calls])
         waited_s = sum(used.duration_s or 0.0 for used in calls)
-        return costs_of(summary, seconds, self._machine, Remote(usd, waited_s))
+        return costs_of(summary, seconds, self._machine, Remote(paid_usd, waited_s))
 
     def _is_remote(self, model: str) -> bool:
         return model in self._cards and self._cards[model].runtime == "remote"

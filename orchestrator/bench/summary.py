@@ -128,7 +128,7 @@ def summarise(arm: str, outcomes: Sequence[Outcome]) -> ArmSummary:
         generator_tokens=_tokens(_generators(own)),
         energy_j=_energy(usage, own),
         energy_source=usage.energy_source,
-        idle_energy_j=_sum_known([outcome.idle_energy_j for outcome in own]),
+        idle_energy_j=sum_known([outcome.idle_energy_j for outcome in own]),
     )
 
 
@@ -244,14 +244,19 @@ def _tokens(usages: Sequence[Usage]) -> tuple[int, int]:
     return sum(u.prompt_tokens or 0 for u in usages), sum(u.completion_tokens or 0 for u in usages)
 
 
+def mean_grades(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The mean grade of each case over its repeats: cases are the independent units, repeats are not."""
+    found: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.case_id, []).append(outcome.grade)
+    return {case: sum(grades) / len(grades) for case, grades in found.items()}
+
+
 def _grade_interval(outcomes: Sequence[Outcome]) -> Interval:
     """95 %: Wilson's where every case is right or wrong, else a bootstrap of the mean. A case that was
     repeated counts once, with its mean grade: its repeats are no new evidence about other cases.
     """
-    by_case: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        by_case.setdefault(outcome.case_id, []).append(outcome.grade)
-    grades = [sum(found) / len(found) for found in by_case.values()]
+    grades = [*mean_grades(outcomes).values()]
     if set(grades) <= {0.0, 1.0}:
         return wilson(grades.count(1.0), len(grades))
     return bootstrap_mean(grades)
@@ -276,7 +281,7 @@ def _time_per_token(outcomes: Sequence[Outcome]) -> float | None:
     return sum(u.decode_s or 0.0 for u in used) / tokens if tokens > 0 else None
 
 
-def _sum_known(values: Sequence[float | None]) -> float | None:
+def sum_known(values: Sequence[float | None]) -> float | None:
     """None as soon as one is not known: a sum over some of the cases would look like one over all."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None

@@ -26,6 +26,7 @@ from typing import Literal
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.noninferiority import Difference, alpha_of, paired_difference
 from orchestrator.bench.spec import Benchmark, Family
+from orchestrator.bench.summary import mean_grades
 from orchestrator.types import Record
 
 Ruling = Literal["confirmed", "refuted", "inconclusive"]
@@ -95,7 +96,7 @@ def _rule(
     floor, declared_n = _best_floor(benchmark, rates), design.cases.get(family.category, len(shared))
     ties = floor is not None and rates[floor] >= rates[reference] - family.margin
     late = _unfinished(benchmark, family.category, outcomes, declared_n)
-    ruling = _ruling(found, interim=bool(late), ties=ties)
+    ruling = _ruling(found, interim=len(shared) < declared_n or bool(late), ties=ties)
     return Verdict(
         benchmark=benchmark.name,
         family=family.category,
@@ -180,12 +181,7 @@ def _has(grades: Mapping[str, float], cases: Sequence[str]) -> bool:
 
 
 def _grades(outcomes: Sequence[Outcome], category: str, arm: str) -> dict[str, float]:
-    """The mean grade of each case over its repeats: cases are the independent units, repeats are not."""
-    found: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        if outcome.category == category and outcome.arm == arm:
-            found.setdefault(outcome.case_id, []).append(outcome.grade)
-    return {case: _mean(grades) for case, grades in found.items()}
+    return mean_grades([found for found in outcomes if (found.category, found.arm) == (category, arm)])
 
 
 def _mean(values: Sequence[float]) -> float:
