@@ -341,7 +341,7 @@ class Overbooked(Exception):
     pass
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(10, 100), min_size=2, max_size=5),
     calls=st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=25),
