@@ -1,6 +1,7 @@
 """How a plan of tools is scored, for every data set with plans; see `kit/plangraph.py` for the comparison.
 
-A case's grade is the mean of its node F1 and its link F1: half for the right tools, half for their order.
+A case's grade is the mean of its node F1 and its link F1: half for the right tools, half for their order. As
+in the source, a plan that cannot be run has both too; how many can be run is a figure of its own. No step: 0.
 `gold` is a list of steps, an answer `{"steps": [...]}`, and the tools that were shown are among the inputs.
 """
 
@@ -15,15 +16,16 @@ from orchestrator.kit.plangraph import f1, graph_of, problem_of
 
 def score_plan(case: Case, answer: Any) -> Scored:
     found, gold = graph_of(_steps(answer)), graph_of(case.gold)
-    if problem := problem_of(found, _known(case)):
+    problem = problem_of(found, _known(case))
+    if not found.nodes:
         return Scored(grade=0.0, kind="no_plan", error=problem)
     nodes, links = f1(found.nodes, gold.nodes), f1(found.links, gold.links)
     kind = None if nodes == links == 1 else "other_links" if nodes == 1 else "other_tools"
-    return Scored(grade=(nodes + links) / 2, kind=kind)
+    return Scored(grade=(nodes + links) / 2, kind="no_plan" if problem else kind, error=problem)
 
 
 def plan_metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
-    """Means over the cases; what cannot be run counts for its tools and links here, as in the source."""
+    """Means over the cases."""
     graphs = [(case, graph_of(_steps(answer)), graph_of(case.gold)) for case, answer in pairs]
     many = len(graphs)
     return {

@@ -98,8 +98,9 @@ def test_a_row_without_nodes_is_refused(files: Files) -> None:
         # Two of three tools, one of two links.
         (chain(["set_alarm", "send_sms"]), (4 / 5 + 2 / 3) / 2),
         (chain(["weather"]), (2 / 4 + 0) / 2),
-        (chain(["set_alarm", "fly"]), 0.0),
-        ([{"tool": "set_alarm", "after": ["send_sms"]}], 0.0),
+        # Cannot be run, and has one of three tools all the same; in the second, one of two links too.
+        (chain(["set_alarm", "fly"]), (2 / 5 + 0) / 2),
+        ([{"tool": "send_sms", "after": ["set_alarm"]}], (2 / 4 + 2 / 3) / 2),
         ([], 0.0),
         ("set_alarm", 0.0),
     ],
@@ -108,6 +109,8 @@ def test_grades_by_hand(files: Files, steps: Any, expected: float) -> None:
     case = code("ultratool-plans").read_cases(files, "test")[1]
     assert judge("ultratool-plans", case, {"steps": steps}) == pytest.approx(expected)
     assert judge("ultratool-plans", case, None) == 0.0
+    alone = case.model_copy(update={"gold": chain(["weather"])})
+    assert judge("ultratool-plans", alone, {"steps": []}) == 0.0, "no links, as in the right plan"
 
 
 def test_figures_by_hand(files: Files) -> None:
