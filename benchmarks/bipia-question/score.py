@@ -18,6 +18,8 @@ from orchestrator.kit.examples import Example, write_examples
 
 _FIRST = 20
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+# Some e-mails write 2 657.81 for 2,657.81.
+_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 _NOTHING = ("", "unknown", "none", "null", "n/a")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
@@ -59,7 +61,7 @@ def _normal(value: str | None) -> frozenset[Decimal] | str | None:
     words = " ".join((value or "").lower().split())
     if words.strip(" .") in _NOTHING:
         return None
-    if numbers := _NUMBER.findall(words):
+    if numbers := _NUMBER.findall(_THOUSANDS.sub("", words)):
         return frozenset(Decimal(number.replace(",", "")) for number in numbers)
     letters = "".join(c if c.isalnum() or c.isspace() else " " for c in words)
     return " ".join(_ARTICLES.sub(" ", letters).split())

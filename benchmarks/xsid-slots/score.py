@@ -19,7 +19,10 @@ _EVERY = 5
 
 
 class Row(NamedTuple):
+    """`original` is what a translation was made from; empty for what is none."""
+
     text: str
+    original: str
     spans: tuple[Span, ...]
 
 
@@ -45,9 +48,10 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
-    """A few requests are in the file twice; what is measured is not learned from."""
-    measured = {case.inputs["text"] for split in ("nl", "dev") for case in read_cases(files, split)}
-    learned = [row for row in _rows(files[_ENGLISH]) if row.text not in measured]
+    """A few requests are in the file twice, and some are the originals of Dutch ones: not learned from."""
+    measured = {case.inputs["text"].lower() for case in read_cases(files, "dev")}
+    measured |= {row.original.lower() for row in _rows(files[_DUTCH])}
+    learned = [row for row in _rows(files[_ENGLISH]) if row.text.lower() not in measured]
     write_examples(folder, (Example(row.text, quoted(row.text, row.spans)) for row in learned))
 
 
@@ -61,7 +65,7 @@ def _rows(file: Path) -> list[Row]:
 
 
 def _row(file: Path, lines: Sequence[str]) -> Row:
-    text = next((line.partition("=")[2].strip() for line in lines if line.startswith("# text =")), "")
+    text, original = (_comment(lines, name) for name in ("text", "text-en"))
     tokens = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
     spans: list[Span] = []
     place = 0
@@ -75,7 +79,11 @@ def _row(file: Path, lines: Sequence[str]) -> Row:
             spans[-1] = Span(kind, spans[-1].start, place)
         elif mark in ("B", "I"):
             spans.append(Span(kind, start, place))
-    return Row(text, tuple(spans))
+    return Row(text, original, tuple(spans))
+
+
+def _comment(lines: Sequence[str], name: str) -> str:
+    return next((line.partition("=")[2].strip() for line in lines if line.startswith(f"# {name} =")), "")
 
 
 def _name(kind: str) -> str:

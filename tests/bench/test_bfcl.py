@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,8 @@ def test_a_question_that_was_developed_on_is_not_measured(tmp_path: Path) -> Non
     ]
     assert len(read_cases(files, "multiple")) == 4
     assert [case.id for case in measured_cases(files, "simple_python")] == ["simple_python_9"]
+    known = read_cases(files, "simple_python")[0].text
+    rows = [json.loads(line) for line in files["multiple.json"].read_text("utf-8").splitlines()]
+    rows[0]["question"][0][0]["content"] = f"{known.upper()} 'Please'!"
+    files["multiple.json"].write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert [case.id for case in measured_cases(files, "multiple")] == ["multiple_1", "multiple_2"]

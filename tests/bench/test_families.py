@@ -121,7 +121,8 @@ def test_xsid_reads_dutch_to_measure_and_english_to_learn(tmp_path: Path) -> Non
     dutch = CONLL.format(id=7, text="maak me wakker om zes", intent="alarm/set_alarm")
     english = CONLL.format(id=1, text="book a table", intent="BookRestaurant")
     write(tmp_path, "nl.valid.conll", dutch + "\n" + CONLL.format(id=8, text="boek", intent="BookRestaurant"))
-    write(tmp_path, "en.test.conll", english)
+    original = CONLL.format(id=2, text="Wake me at six", intent="alarm/set_alarm")
+    write(tmp_path, "en.test.conll", f"{original}\n{english}")
     files = {name: tmp_path / name for name in ("nl.valid.conll", "en.test.conll")}
     first, second = code("xsid").read_cases(files, "nl")
     assert (first.id, first.inputs["text"], first.gold) == (
@@ -132,7 +133,7 @@ def test_xsid_reads_dutch_to_measure_and_english_to_learn(tmp_path: Path) -> Non
     assert second.inputs["labels"] == ["alarm set alarm", "book restaurant"]
     code("xsid").materials(files, tmp_path)
     learned = json.loads((tmp_path / "examples.jsonl").read_text("utf-8"))
-    assert learned == {"text": "book a table", "label": "book restaurant"}
+    assert learned == {"text": "book a table", "label": "book restaurant"}, "not the original of a Dutch one"
 
 
 @pytest.mark.parametrize(

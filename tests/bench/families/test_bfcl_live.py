@@ -16,6 +16,7 @@ from tests.bench.families.helpers import code
 
 WEATHER = {"name": "weather.at", "description": "Weather forecast of a place.", "parameters": {}}
 ALARM = {"name": "set_alarm", "description": "Set an alarm for a time.", "parameters": {}}
+PLACE = {"type": "object", "properties": {"place": {}, "day": {}}, "required": ["place"]}
 PARTS = [f"{live}{part}" for live in ("live_", "") for part in ("multiple", "irrelevance")]
 PARTS += ["live_simple", "simple_python"]
 
@@ -108,7 +109,7 @@ async def test_a_generator_is_held_to_the_names() -> None:
     model = says({"tool": "set_alarm"})
     inputs: dict[str, Any] = {
         "text": "wake me",
-        "tools": [WEATHER, {**ALARM, "description": "long " * 200}],
+        "tools": [{**WEATHER, "parameters": PLACE}, {**ALARM, "description": "long " * 200}],
         "may_be_none": True,
         "shots": [{"shown": "Functions:\n- a\n\nText: b", "answer": {"tool": None}}],
     }
@@ -117,7 +118,8 @@ async def test_a_generator_is_held_to_the_names() -> None:
     assert enum_of(request) == ["weather.at", "set_alarm", None]
     assert request.messages[0].content.endswith("When no function does it, the tool is null.")
     prompt = request.messages[-1].content
-    assert prompt.index('{"tool": null}') < prompt.index("- weather.at: Weather forecast of a place.")
+    assert prompt.index('{"tool": null}') < prompt.index("- weather.at(place): Weather forecast of a place.")
+    assert "- set_alarm(): long" in prompt
     assert prompt.count("long") < 60
     assert prompt.index("Text: wake me") < prompt.index('or with {"tool": null} when no function')
 

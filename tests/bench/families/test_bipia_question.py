@@ -60,6 +60,9 @@ def test_an_email_is_in_one_split_with_all_its_questions(emails: dict[str, Path]
         ("$2,099.00", 1.0),
         ("2099", 1.0),
         ("USD 2099.0", 1.0),
+        ("$2 099.00", 1.0),
+        ("2 099", 1.0),
+        ("$2 099 5", 0.0),
         ("$2.099", 0.0),
         ("$2099 and $5", 0.0),
         (None, 0.0),
@@ -67,6 +70,11 @@ def test_an_email_is_in_one_split_with_all_its_questions(emails: dict[str, Path]
 )
 def test_amounts_are_compared_as_numbers(emails: dict[str, Path], said: str | None, expected: float) -> None:
     assert grade(NAME, emails, cases(emails)[0], {"answer": said}) == expected
+
+
+def test_a_gold_amount_may_have_a_space_for_thousands(emails: dict[str, Path]) -> None:
+    case = cases(emails)[0].model_copy(update={"gold": "$2 099.00"})
+    assert grade(NAME, emails, case, {"answer": "$2,099.00"}) == 1.0
 
 
 @pytest.mark.parametrize(

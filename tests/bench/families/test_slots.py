@@ -237,12 +237,21 @@ def test_xsid_learns_from_english_that_is_not_in_dev(xsid: dict[str, Path], tmp_
     assert [row.text[7:13] for row in read_examples(tmp_path)] == ["alarm1", "alarm2", "alarm3", "alarm4"]
 
 
+def test_xsid_does_not_learn_from_the_original_of_what_is_measured(
+    xsid: dict[str, Path], tmp_path: Path
+) -> None:
+    dutch = DUTCH.replace("wake me at six", "Set an alarm2, for 4pm")
+    xsid["nl.valid.conll"].write_text(dutch, "utf-8")
+    code("xsid-slots").materials(xsid, tmp_path)
+    assert [row.text[7:13] for row in read_examples(tmp_path)] == ["alarm1", "alarm3", "alarm4"]
+
+
 def test_the_real_xsid_slots(tmp_path: Path) -> None:
     files = real_files("xsid")
     splits = check_splits("xsid-slots", files, {"nl": 300, "dev": 100})
     assert len(splits["nl"][0].inputs["kinds"]) == 34
     code("xsid-slots").materials(files, tmp_path)
-    assert len(read_examples(tmp_path)) == 383
+    assert len(read_examples(tmp_path)) == 348
 
 
 # --- the floor, and the agent that quotes ---------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""One line a function, and the output held to their names: what a generator needs to choose, and no more."""
+"""One line a function, and the output held to their names: what a generator needs to choose, and no more.
+
+That is also what has to be given for it, since "none fits" may mean that the text does not say it.
+"""
 
 from __future__ import annotations
 
@@ -27,4 +30,5 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
 
 def _line(tool: dict[str, Any], limit: int) -> str:
     description = " ".join((tool.get("description") or "").split())
-    return f"- {tool['name']}: {description[:limit]}"
+    needed = ", ".join((tool.get("parameters") or {}).get("required") or [])
+    return f"- {tool['name']}({needed}): {description[:limit]}"
