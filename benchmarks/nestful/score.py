@@ -5,7 +5,8 @@ Unlike UltraTool's these are no chains. Every arm sees the right tools among oth
 that are most like them, eight in all. Measured are the calls over real services (`executable`) and over
 Glaive's functions; the calls over the Schema-Guided Dialogue services, whose tools are others, are what
 prompts are worked on with (odd rows) and what generators may learn from (even ones). Sequences that call a
-tool twice (10 of 300) are left out, because links between tool names cannot tell the two apart. Grades are
+tool twice, or whose labels come twice (12 of 300), are left out, because links between tool names cannot
+tell the two apart. Grades are
 those of ultratool-plans.
 """
 
