@@ -122,6 +122,7 @@ class Call:
         )
         reply = await session.generate(request, self._on_text)
         self.usage += _usage_of(reply)
+        _insist_on_text(reply.text)
         if reply.finish == "length":
             raise Truncated(f"{session.card.name} used all {request.max_tokens} tokens before it was done.")
         return reply
@@ -132,9 +133,12 @@ class Call:
         """Ask for JSON that fits the schema: the value, and the model's confidence where it can tell."""
         reply = await self.generate(messages, json_schema, max_tokens=max_tokens)
         try:
-            return json.loads(reply.text), confidence_of(reply)
+            value = json.loads(reply.text)
         except json.JSONDecodeError as error:
             raise ModelError(f"the answer is not JSON: {error}: {reply.text[:200]!r}") from None
+        # JSON may escape half of a surrogate pair, which no file and no database takes.
+        _insist_on_text(json.dumps(value, ensure_ascii=False))
+        return value, confidence_of(reply)
 
     async def embed(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
         """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls."""
@@ -259,6 +263,14 @@ def confidence_of(reply: Generation) -> float | None:
     if chosen is None:
         return None
     return math.exp(sum(chosen) / len(chosen)) if chosen else 1.0
+
+
+def _insist_on_text(reply: str) -> None:
+    """Raises ModelError for text that cannot be written down."""
+    try:
+        reply.encode()
+    except UnicodeEncodeError:
+        raise ModelError("the answer holds half of a character (a lone surrogate)") from None
 
 
 def schema_problem(schema: Json, value: Any) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from orchestrator.types import (
 )
 
 SCHEMA_VERSION = 1
+_WAIT_S = 10.0
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _TABLES = sa.MetaData()
 _RUNS = sa.Table(
@@ -114,7 +116,7 @@ class Records:
         self._engine = sa.create_engine(
             f"sqlite:///{path}",
             hide_parameters=True,
-            connect_args={"timeout": 10.0, "check_same_thread": False},
+            connect_args={"timeout": _WAIT_S, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "connect", _durable)
         self._prepare()
@@ -183,6 +185,17 @@ class Records:
         except sa.exc.DBAPIError as error:
             raise self._unusable(error.orig or error) from None
 
+    def _connect(self) -> None:
+        """SQLite does not wait for its lock where a new file becomes a write-ahead log, so we do."""
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                return self._engine.connect().close()
+            except sa.exc.DBAPIError as error:
+                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                    raise self._unusable(error.orig or error) from None
+            time.sleep(0.02)
+
     def _unusable(self, error: BaseException) -> UserError:
         return UserError(
             f"The records in {self.path} cannot be used: {error}.",
@@ -190,6 +203,7 @@ class Records:
         )
 
     def _prepare(self) -> None:
+        self._connect()
         with self._begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, SCHEMA_VERSION):
@@ -197,7 +211,10 @@ class Records:
                     f"{self.path} has schema {found}; this version reads {SCHEMA_VERSION}.",
                     hint="Point LILLIPUT_STATE_DIR at another folder, or use the version that wrote it.",
                 )
-            if found == 0:
+        if found == 0:
+            with self._begin() as connection:
+                # Two processes may open a new file at once: the second waits, and then finds the tables.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
                 _TABLES.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

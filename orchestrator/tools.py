@@ -180,7 +180,7 @@ def load_module(file: Path) -> ModuleType:
     except Exception as error:
         sys.modules.pop(name, None)
         raise ContentError(
-            f"{type(error).__name__}: {error}", file=file, line=_line_in(file, error)
+            f"{type(error).__name__}: {error}", file=file, line=line_in(file, error)
         ) from error
     return module
 
@@ -208,7 +208,8 @@ def _context_parameter(function: Callable[..., Any]) -> str | None:
     return next((name for name, hint in hints.items() if hint is ToolContext and name != "return"), None)
 
 
-def _line_in(file: Path, error: BaseException) -> int | None:
+def line_in(file: Path, error: BaseException) -> int | None:
+    """The line of `file` at which an error came up, the innermost of several; None for elsewhere."""
     if isinstance(error, SyntaxError):
         return error.lineno
     trace, line = error.__traceback__, None

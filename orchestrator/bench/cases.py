@@ -17,15 +17,16 @@ columns `text` and `label`, and the right answer is the label: see `table.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from orchestrator.errors import ContentError
-from orchestrator.tools import load_module
+from orchestrator.errors import ContentError, LilliputError
+from orchestrator.tools import line_in, load_module
 from orchestrator.types import Json, Record, RunResult
 
 Files = Mapping[str, Path]
@@ -49,10 +50,10 @@ class Scored(Record):
 
 
 class Code:
-    """The functions of a `score.py`, checked once."""
+    """The functions of a `score.py`, checked once. `file` is named in messages, `made_by` decides scores."""
 
     def __init__(self, module: ModuleType, file: Path) -> None:
-        self.file = file
+        self.file = self.made_by = file
         self._read: Callable[[Files, str], Iterable[Case]] = _function(module, "read_cases", file)
         self._score: Callable[[Files, Case, Any], Any] = _function(module, "score", file)
         self._metrics: Callable[[Sequence[tuple[Case, Any]]], Mapping[str, float]] | None = getattr(
@@ -64,7 +65,8 @@ class Code:
 
     def read_cases(self, files: Files, category: str) -> list[Case]:
         """All cases of a category, in the order of the file. Raises ContentError when an id comes twice."""
-        found = list(self._read(files, category))
+        with self._blamed():
+            found = [Case.model_validate(case) for case in self._read(files, category)]
         seen: set[str] = set()
         for case in found:
             if case.id in seen:
@@ -75,33 +77,53 @@ class Code:
     def judge(self, files: Files, case: Case, result: RunResult) -> Scored:
         """A run that ended without an answer scores 0, unless the benchmark says that none may be right."""
         if result.status != "completed":
-            grade = 0.0
-            if self._none_may_be_right:
-                grade = _scored(self._score(files, case, None)).grade
+            grade = self._scored(files, case, None).grade if self._none_may_be_right else 0.0
             return Scored(grade=grade, kind=None if grade else "run_failed", error=result.error)
-        return _scored(self._score(files, case, result.answer))
+        return self._scored(files, case, result.answer)
 
     def kept(self, answer: Any) -> Any:
         """What of an answer goes into ledgers and records."""
-        return None if answer is None else self._keep(answer)
+        with self._blamed():
+            return None if answer is None else self._keep(answer)
 
     def materials(self, files: Files, folder: Path) -> None:
         """Write what arms may learn from, if the benchmark has any."""
         if self._materials:
-            self._materials(files, folder)
+            with self._blamed():
+                self._materials(files, folder)
 
     def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         """Figures over all cases at once; none when the benchmark declares none."""
-        return dict(self._metrics(pairs)) if self._metrics else {}
+        with self._blamed():
+            found = dict(self._metrics(pairs)) if self._metrics else {}
+            return {name: float(value) for name, value in found.items()}
+
+    def _scored(self, files: Files, case: Case, answer: Any) -> Scored:
+        with self._blamed(f" for case {case.id!r}"):
+            value = self._score(files, case, answer)
+            return value if isinstance(value, Scored) else Scored(grade=float(value))
+
+    @contextmanager
+    def _blamed(self, about: str = "") -> Iterator[None]:
+        """What goes wrong in a user's own function names his file and line. Raises ContentError."""
+        try:
+            yield
+        except LilliputError:
+            raise
+        except ValidationError as error:
+            first = error.errors()[0]
+            said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r}{about}"
+            raise self._fault(error, said) from error
+        except Exception as error:
+            raise self._fault(error, f"{type(error).__name__}: {error}{about}") from error
+
+    def _fault(self, error: Exception, said: str) -> ContentError:
+        return ContentError(said, file=self.file, line=line_in(self.file, error), hint="See docs/bench.md.")
 
 
 def load_code(file: Path) -> Code:
     """The code in a `score.py`. Raises ContentError with file and line."""
     return Code(load_module(file), file)
-
-
-def _scored(value: Any) -> Scored:
-    return value if isinstance(value, Scored) else Scored(grade=float(value))
 
 
 def _function(module: ModuleType, name: str, file: Path) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,8 +23,10 @@ from orchestrator.bench.arms import Key, Once, Outcome
 from orchestrator.bench.environment import versions
 from orchestrator.bench.spec import Arm, Benchmark
 from orchestrator.errors import UserError
+from orchestrator.settings import Settings
 from orchestrator.store.files import folder_hash, replace_text
 from orchestrator.store.locks import locked
+from orchestrator.types import Json
 from orchestrator.workspace import Workspace
 
 _FILE = "outcomes.jsonl"
@@ -37,7 +39,9 @@ _NOTES: Mapping[str, TypeAdapter[Any]] = {
 _ANSWER = ("llguidance", "numpy", "onnxruntime", "onnxruntime-genai", "tokenizers")
 # What of this package decides an outcome or its cost: all but what is done with outcomes.
 _AFTERWARDS = ("bench", "cli", "_builtin")
-_BEFORE = ("bench/arms.py", "bench/cases.py", "bench/gauge.py", "bench/table.py")
+_BEFORE = tuple(
+    f"bench/{name}.py" for name in ("arms", "bfcl", "cases", "gauge", "official", "plans", "spec", "table")
+)
 # What does not change an outcome: words for people, how many cases, the margin they are held to.
 _WORDS = {"description", "notes", "repeats"}
 
@@ -146,30 +150,45 @@ def _by_key(lines: bytes) -> dict[Key, Outcome]:
     return found
 
 
-def fingerprint(
-    workspace: Workspace, benchmark: Benchmark, data_hash: str, models: Mapping[str, str], score_file: Path
-) -> dict[str, str]:
-    """What decides the outcomes, as hashes by name: cases and arms, data, models, prompts and code."""
+class Decisive(NamedTuple):
+    """What decides the outcomes beside the benchmark and its agents. `models`: their keys by name."""
+
+    settings: Settings
+    data_hash: str
+    models: Mapping[str, str]
+    score_file: Path
+
+
+def fingerprint(workspace: Workspace, benchmark: Benchmark, used_with: Decisive) -> dict[str, str]:
+    """What decides the outcomes and their costs, as hashes by name: cases and arms, data, models, prompts,
+    code, and the machine as it is declared and used.
+    """
     spec = benchmark.model_dump(mode="json", exclude=_WORDS | {"families"})
     for arm in spec["arms"]:
         arm.pop("description")
     used = {
-        "benchmark": _hash_json(spec),
-        "data": data_hash,
-        "score": _hash_file(score_file),
+        "benchmark": hash_of(spec),
+        "data": used_with.data_hash,
+        "score": _hash_file(used_with.score_file),
         "code": code_hash(),
-        "packages": _hash_json(versions(_ANSWER)),
-        **{f"model {name}": key for name, key in models.items()},
+        "packages": hash_of(versions(_ANSWER)),
+        "machine": hash_of(_machine(workspace, used_with.settings)),
+        **{f"model {name}": key for name, key in used_with.models.items()},
     }
     for arm in benchmark.arms:
         used |= _prompts(workspace, arm)
     return dict(sorted(used.items()))
 
 
+def _machine(workspace: Workspace, settings: Settings) -> Json:
+    declared = workspace.machine(settings.machine).model_dump(mode="json")
+    return {"declared": declared, "threads": settings.threads, "device": settings.device}
+
+
 @cache
 def code_hash() -> str:
     """Of the modules of this package that decide an outcome or its cost."""
-    return _hash_json({name: _hash_file(file) for name, file in hashed_files().items()})
+    return hash_of({name: _hash_file(file) for name, file in hashed_files().items()})
 
 
 def hashed_files() -> dict[str, Path]:
@@ -181,11 +200,11 @@ def hashed_files() -> dict[str, Path]:
 
 def prompt_hashes(workspace: Workspace, benchmark: Benchmark) -> dict[str, str]:
     """By arm: one hash over its workflow and its agents' folders, which hold all that models are told."""
-    return {arm.name: _hash_json(_prompts(workspace, arm)) for arm in benchmark.arms}
+    return {arm.name: hash_of(_prompts(workspace, arm)) for arm in benchmark.arms}
 
 
 def key_of(parts: Mapping[str, str]) -> str:
-    return _hash_json(dict(parts))[:16]
+    return hash_of(dict(parts))[:16]
 
 
 def _prompts(workspace: Workspace, arm: Arm) -> dict[str, str]:
@@ -201,5 +220,6 @@ def _hash_file(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _hash_json(value: Any) -> str:
+def hash_of(value: Any) -> str:
+    """sha256 of a value as JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

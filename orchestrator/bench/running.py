@@ -22,7 +22,7 @@ from orchestrator.bench.data import (
 )
 from orchestrator.bench.environment import commit_of
 from orchestrator.bench.gauge import Gauge
-from orchestrator.bench.ledger import Ledger, fingerprint, key_of, prompt_hashes
+from orchestrator.bench.ledger import Decisive, Ledger, fingerprint, hash_of, key_of, prompt_hashes
 from orchestrator.bench.load import Load, LoadSummary, run_load, summarise_load
 from orchestrator.bench.origin import origin_of
 from orchestrator.bench.record import BenchRecord, Findings
@@ -40,7 +40,7 @@ from orchestrator.bench.suite import families_tested
 from orchestrator.bench.table import table_card
 from orchestrator.bench.verdict import Design
 from orchestrator.controller import open_controller
-from orchestrator.errors import InvalidInput, UnknownName
+from orchestrator.errors import ContentError, InvalidInput, UnknownName
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -75,8 +75,8 @@ class Bench:
         self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
         try:
             drawn = drawn_cases(self.benchmark, self.code, self._dataset.files)
-        except KeyError as error:
-            if category is None:
+        except ContentError as error:
+            if category is None or not isinstance(error.__cause__, KeyError):
                 raise
             raise InvalidInput(
                 f"Benchmark {name!r} knows no cases of {category!r}.",
@@ -170,7 +170,8 @@ class Bench:
         return Ledger(self.settings.state_dir / "bench" / f"{self.benchmark.name}-{key_of(parts)}")
 
     def fingerprint(self, models: Mapping[str, str]) -> dict[str, str]:
-        return fingerprint(self.workspace, self.benchmark, self.card.data_hash, models, self.code.file)
+        used = Decisive(self.settings, self.card.data_hash, models, self.code.made_by)
+        return fingerprint(self.workspace, self.benchmark, used)
 
     def record(
         self,
@@ -213,7 +214,8 @@ class Bench:
 
     def _materials(self) -> Path:
         """Written once for these data and this code: another process may be reading them."""
-        made_by = sha256_of(self.code.file)
+        columns = self.benchmark.table.model_dump_json() if self.benchmark.table else ""
+        made_by = hash_of([sha256_of(self.code.made_by), columns])
         name = f"{self.benchmark.name}-{self.card.data_hash[:16]}-{made_by[:16]}"
         place = self.settings.cache_dir / "bench" / name
         with locked(place.with_suffix(".lock")), staged(self.settings.cache_dir) as stage:

@@ -55,6 +55,7 @@ class TableCode(Code):
 
     def __init__(self, table: Table, file: Path) -> None:
         self.file = file
+        self.made_by = Path(__file__)
         self._table = table
 
     def read_cases(self, files: Files, category: str) -> list[Case]:

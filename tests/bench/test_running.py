@@ -20,6 +20,7 @@ import pytest
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.ledger import Ledger, code_hash, hashed_files
 from orchestrator.bench.origin import write_record
+from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.running import Bench
 from orchestrator.errors import ContentError, InvalidInput, UnknownName, UserError
 from orchestrator.settings import Settings
@@ -90,6 +91,11 @@ async def run(root: Path, n: int | None = None) -> tuple[Bench, Ledger, list[Out
     return bench, ledger, heard
 
 
+async def run_and_record(root: Path) -> BenchRecord:
+    bench, ledger, _ = await run(root, 2)
+    return bench.record({}, ledger)
+
+
 async def test_every_case_goes_through_every_arm_and_is_ruled_on(root: Path) -> None:
     bench, ledger, heard = await run(root)
     assert len(heard) == len(ledger.outcomes) == 16
@@ -154,7 +160,8 @@ async def test_other_code_starts_anew(root: Path, monkeypatch: pytest.MonkeyPatc
 def test_code_that_decides_outcomes_has_a_hash_and_code_that_shows_them_does_not() -> None:
     code_hash.cache_clear()
     found = [name for name in hashed_files() if name.startswith(("bench/", "cli/"))]
-    assert found == ["bench/arms.py", "bench/cases.py", "bench/gauge.py", "bench/table.py"]
+    decisive = ("arms", "bfcl", "cases", "gauge", "official", "plans", "spec", "table")
+    assert found == [f"bench/{name}.py" for name in decisive]
     assert {"agent.py", "controller.py", "runtimes/decoding.py", "meter/energy.py"} < {*hashed_files()}
 
 
@@ -269,6 +276,45 @@ async def test_other_data_models_and_packages_start_anew(root: Path, monkeypatch
     new = hashlib.sha256(changed.encode()).hexdigest()
     write(root, "benchmarks/words/dataset.yaml", card.replace(old, new))
     assert key({"small": "a"}) != first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"threads": 1}, {"device": "cuda"}, {"machine": "other"}],
+    ids=["threads", "device", "machine"],
+)
+async def test_another_machine_starts_anew(root: Path, change: Json) -> None:
+    declared = json.loads((root / "configs/machines/default.yaml").read_text())
+    write(root, "configs/machines/other.yaml", json.dumps({**declared, "name": "other", "idle_watts": 21}))
+    usual, bench = open_bench(root), open_bench(root)
+    bench.settings = bench.settings.model_copy(update=change)
+    assert bench.ledger({}).folder != usual.ledger({}).folder == open_bench(root).ledger({}).folder
+
+
+async def test_other_watts_start_anew(root: Path) -> None:
+    before, file = open_bench(root).ledger({}).folder, root / "configs/machines/default.yaml"
+    file.write_text(file.read_text().replace('"idle_watts": 20', '"idle_watts": 2000'))
+    assert open_bench(root).ledger({}).folder != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('answer["text"] == case.gold', 'answer["nope"] == case.gold', "KeyError: 'nope' for case 'test_"),
+        ('answer["text"] == case.gold', "1.5", "grade: Input should be less than or equal to 1"),
+        ('answer["text"] == case.gold', 'float("nan")', "grade: Input should be"),
+        ('answer["text"] == case.gold', "None", "TypeError"),
+        ("return {", "return 1 / 0 or {", "ZeroDivisionError"),
+        ("(folder /", "1 / 0, (folder /", "ZeroDivisionError"),
+        ("yield Case(", "yield 3 or Case(", "got 3"),
+    ],
+    ids=["missing", "too much", "nan", "none", "metrics", "materials", "no case"],
+)
+async def test_a_mistake_in_a_score_file_names_its_line(root: Path, old: str, new: str, said: str) -> None:
+    write(root, "benchmarks/words/score.py", SCORE.replace(old, new))
+    with pytest.raises(ContentError, match=re.escape(said)) as raised:
+        await run_and_record(root)
+    assert raised.value.file == root / "benchmarks/words/score.py"
 
 
 async def test_only_some_arms(root: Path) -> None:

@@ -86,6 +86,32 @@ def test_a_row_is_right_or_wrong(root: Path, answer: object, grade: float) -> No
     assert bench.code.judge({}, case, failed).kind == "run_failed"
 
 
+def test_n_words_and_margin_keep_what_was_measured_and_columns_do_not(root: Path) -> None:
+    file = root / "benchmarks/tickets/benchmark.yaml"
+    text, before = file.read_text("utf-8"), open_bench(root)
+    more = text.replace("{category: tickets}", "{category: tickets, n: 2, margin: 0.1}").replace(
+        "Which", "What"
+    )
+    assert more != text
+    file.write_text(more)
+    assert open_bench(root).ledger({}).folder == before.ledger({}).folder
+    write(
+        root,
+        "benchmarks/tickets/tickets.csv",
+        TICKETS.replace("message,team", "message,team,other")
+        .replace(",it", ",it,a")
+        .replace(",finance", ",finance,a")
+        .replace("Hallo?,", "Hallo?,b,c"),
+    )
+    file.write_text(text)
+    one = open_bench(root)
+    file.write_text(text.replace("label: team", "label: other"))
+    write(root, "benchmarks/tickets/older.csv", OLDER.replace("team", "other"))
+    two = open_bench(root)
+    assert one.ledger({}).folder != two.ledger({}).folder
+    assert one.workspace.roots[-1] != two.workspace.roots[-1]
+
+
 def test_the_data_hash_follows_the_rows(root: Path) -> None:
     before = open_bench(root).card.data_hash
     write(root, "benchmarks/tickets/tickets.csv", TICKETS + "One more,it\n")

@@ -123,6 +123,11 @@ class TestCall:
         with pytest.raises(ModelError, match="is not JSON"):
             await Call(SPEC, FakeSession("red")).generate_json(messages_of(SPEC, {"text": "x"}), {})
 
+    @pytest.mark.parametrize("text", ['"\\ud800"', '{"\\udfff": 1}', '"\ud800"'], ids=["value", "key", "raw"])
+    async def test_half_a_character_is_no_answer(self, text: str) -> None:
+        with pytest.raises(ModelError, match="half of a character"):
+            await Call(SPEC, FakeSession(text)).generate_json(messages_of(SPEC, {"text": "x"}), {})
+
     async def test_log_probabilities_are_asked_for_only_when_a_threshold_needs_them(self) -> None:
         session = FakeSession("{}")
         await Call(SPEC, session).generate(messages_of(SPEC, {"text": "x"}))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,19 @@ def test_acknowledged_steps_survive_kill_9(tmp_path: Path) -> None:
         assert acknowledged <= len(read.steps) <= acknowledged + 1
         assert [item.index for item in read.steps] == list(range(len(read.steps)))
         assert len(read.events) == len(read.steps) + 1
+
+
+def test_a_new_file_may_be_opened_by_two_at_once(tmp_path: Path) -> None:
+    """The second comes between the first one's look at the file and its tables."""
+    file = tmp_path / "runs.sqlite"
+    with sa.create_engine(f"sqlite:///{file}").connect() as other, ThreadPoolExecutor(8) as pool:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        opening = [pool.submit(Records, file) for _ in range(8)]
+        time.sleep(0.3)
+        other.rollback()
+        for opened in opening:
+            opened.result().close()
+    assert Records(file).runs() == []
 
 
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
