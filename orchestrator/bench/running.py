@@ -33,6 +33,7 @@ from orchestrator.bench.spec import (
     drawn_cases,
     folder_of,
     insist_on_n,
+    insist_on_references,
     installed_keys,
     read_benchmark,
 )
@@ -84,6 +85,7 @@ class Bench:
             ) from error
         if category is None:
             insist_on_n(workspace.roots, self.benchmark, drawn)
+        insist_on_references(workspace.roots, self.benchmark, drawn.cases)
         self.cases, self._spare = drawn.first(n), drawn.spare
         self.design = Design(
             cases={family: len(cases) for family, cases in drawn.families.items()},

@@ -189,6 +189,20 @@ def insist_on_n(roots: Sequence[Path], benchmark: Benchmark, drawn: Drawn) -> No
             )
 
 
+def insist_on_references(roots: Sequence[Path], benchmark: Benchmark, cases: Sequence[Case]) -> None:
+    """Raises ContentError for an arm's `${case.…}` that no case has."""
+    there = sorted({name for case in cases for name in case.inputs})
+    for place, arm in enumerate(benchmark.arms):
+        for root, path in planning.references(arm.inputs):
+            if root != "case" or path[:1] not in [(name,) for name in there]:
+                yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", benchmark.name))
+                raise yaml.error(
+                    f"arm {arm.name!r} refers to ${{{'.'.join((root, *path))}}}, which no case has",
+                    ("arms", place, "with"),
+                    hint=f"There are {', '.join(f'${{case.{name}}}' for name in there)}.",
+                )
+
+
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
     """The benchmark's `score.py`, or that of the one it names. Raises UnknownName or ContentError."""
     if benchmark.table:

@@ -11,9 +11,7 @@ from orchestrator.bench.arms import Outcome
 from orchestrator.meter.books import Drawn, Span
 from orchestrator.types import Usage
 from tests.bench.helpers import make_outcome
-from tests.bench.test_running import open_bench, root, run
-
-__all__ = ["root"]
+from tests.bench.words import open_bench, run
 
 
 def outcome(case: int, arm: str, charged_j: float, metered_j: float) -> Outcome:

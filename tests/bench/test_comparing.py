@@ -10,9 +10,7 @@ import pytest
 from orchestrator.bench.comparing import changes, differing
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UserError
-from tests.bench.test_running import root, run
-
-__all__ = ["root"]
+from tests.bench.words import run
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ from orchestrator.bench.evidence import evidence_in, publish
 from orchestrator.bench.record import BenchRecord
 from orchestrator.types import Usage
 from orchestrator.workspace import Workspace
-from tests.bench.test_running import root, run
-
-__all__ = ["root"]
+from tests.bench.words import run
 
 
 @pytest.fixture

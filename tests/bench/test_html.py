@@ -18,10 +18,8 @@ from orchestrator.bench.plots import kinds
 from orchestrator.bench.record import BenchRecord
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
-from tests.bench.test_running import root, run
+from tests.bench.words import run
 from tests.core.world import write
-
-__all__ = ["root"]
 
 
 @pytest.fixture

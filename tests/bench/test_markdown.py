@@ -11,9 +11,7 @@ from orchestrator.bench.library import shipped_records
 from orchestrator.bench.markdown import BEGIN, END, verdict_table, with_table
 from orchestrator.bench.record import BenchRecord
 from orchestrator.workspace import builtin_root
-from tests.bench.test_running import root, run
-
-__all__ = ["root"]
+from tests.bench.words import run
 
 README = builtin_root() / "README.md"
 

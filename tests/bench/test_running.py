@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import hashlib
 import json
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from orchestrator.bench.arms import Outcome
-from orchestrator.bench.ledger import Ledger, code_hash, hashed_files
+from orchestrator.bench.ledger import code_hash, hashed_files
 from orchestrator.bench.origin import write_record
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.running import Bench
@@ -26,69 +17,8 @@ from orchestrator.errors import ContentError, InvalidInput, UnknownName, UserErr
 from orchestrator.settings import Settings
 from orchestrator.types import Json
 from orchestrator.workspace import Workspace
-from tests.bench.helpers import make_outcome
-from tests.core.world import add_agent, add_model, write
-
-SCORE = """
-import json
-from orchestrator.bench.cases import Case
-
-def read_cases(files, category):
-    for number, row in enumerate(json.loads(files["rows.json"].read_text())):
-        inputs = {"text": row["text"]}
-        yield Case(id=f"{category}_{number}", category=category, inputs=inputs, gold=row["gold"])
-
-def score(files, case, answer):
-    return answer["text"] == case.gold
-
-def metrics(pairs):
-    return {"answered": sum(answer is not None for _, answer in pairs)}
-
-def materials(files, folder):
-    (folder / "examples.jsonl").write_text('{"text": "x", "label": "y"}')
-"""
-SPEC: Json = {
-    "name": "words",
-    "description": "Say the word.",
-    "dataset": "words",
-    "seed": 3,
-    "families": [{"category": "test", "n": 8}],
-    "arms": [
-        {"name": "crew", "agent": "echo", "route": "fixed:small"},
-        {"name": "reference", "agent": "echo", "route": "fixed:large", "kind": "reference"},
-    ],
-}
-CASES = 20
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    rows = json.dumps([{"text": f"say {n}", "gold": "right" if n % 4 else "other"} for n in range(CASES)])
-    sha256 = hashlib.sha256(rows.encode()).hexdigest()
-    file = {"name": "rows.json", "parts": ["file:rows.json"], "sha256": sha256, "size_bytes": len(rows)}
-    card = {"name": "words", "description": "", "licence": "none", "origin": "tests", "files": [file]}
-    write(tmp_path, "data/rows.json", rows)
-    write(tmp_path, "benchmarks/words/dataset.yaml", json.dumps(card))
-    write(tmp_path, "benchmarks/words/benchmark.yaml", json.dumps(SPEC))
-    write(tmp_path, "benchmarks/words/score.py", SCORE)
-    machine = {"name": "default", "cpu_watts_per_core": 10, "idle_watts": 20, "source": "tests"}
-    write(tmp_path, "configs/machines/default.yaml", json.dumps(machine))
-    write(tmp_path, "configs/lilliput.yaml", "{}")
-    add_agent(tmp_path, "echo")
-    add_model(tmp_path, "small", 1, options={"reply": '{"text": "right"}'})
-    add_model(tmp_path, "large", 9, role="reference", options={"reply": '{"text": "wrong"}'})
-    return tmp_path
-
-
-def open_bench(root: Path, n: int | None = None) -> Bench:
-    settings = Settings(cache_dir=root / "cache", state_dir=root / "state", data_dir=root / "data")
-    return Bench(Workspace((root,)), settings, "words", n)
-
-
-async def run(root: Path, n: int | None = None) -> tuple[Bench, Ledger, list[Outcome]]:
-    bench, heard = open_bench(root, n), []
-    ledger = await bench.run(lambda done, total, outcome: heard.append(outcome))
-    return bench, ledger, heard
+from tests.bench.words import CASES, SCORE, SPEC, open_bench, run
+from tests.core.world import write
 
 
 async def run_and_record(root: Path) -> BenchRecord:
@@ -351,134 +281,10 @@ def test_ids_must_be_unique(root: Path) -> None:
         open_bench(root)
 
 
-# --- the ledger ------------------------------------------------------------------------------------------
-
-
-def test_a_line_that_was_cut_off_is_dropped_and_the_next_is_whole(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    ledger.add(make_outcome(1, "crew", True))
-    with (tmp_path / "outcomes.jsonl").open("ab") as stream:
-        stream.write(b'{"case_id": "multiple_2", "cat')
-    again = Ledger(tmp_path)
-    assert len(again.outcomes) == 1
-    with again.alone():
-        again.add(make_outcome(2, "crew", True))
-    assert len(Ledger(tmp_path).outcomes) == 2
-
-
-def test_a_reader_leaves_a_line_that_is_being_written(tmp_path: Path) -> None:
-    """`bench verdict` may look while another process is in the middle of a line."""
-    line = make_outcome(1, "crew", True).model_dump_json().encode() + b"\n"
-    with (tmp_path / "outcomes.jsonl").open("ab", buffering=0) as stream:
-        stream.write(line[:50])
-        assert Ledger(tmp_path).outcomes == []
-        stream.write(line[50:])
-    assert len(Ledger(tmp_path).outcomes) == 1
-
-
-def test_of_two_lines_for_one_key_the_first_counts(tmp_path: Path) -> None:
-    lines = [make_outcome(1, "crew", solved).model_dump_json() for solved in (True, False)]
-    (tmp_path / "outcomes.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    assert [outcome.solved for outcome in Ledger(tmp_path).outcomes] == [True]
-
-
-def notes_in(folder: Path) -> None:
-    ledger = Ledger(folder)
-    assert not ledger.memory_bytes
-    assert not ledger.once
-
-
-@pytest.mark.parametrize("file", ["outcomes.jsonl", "memory.json", "once.json"])
-def test_what_cannot_be_read_is_named(tmp_path: Path, file: str) -> None:
-    (tmp_path / file).mkdir()
-    with pytest.raises(UserError, match=file) as raised:
-        notes_in(tmp_path)
-    assert "elete" in str(raised.value.hint)
-
-
-@pytest.mark.parametrize(("file", "text"), [("memory.json", '{"a": '), ("once.json", '{"crew": 3}')])
-def test_damaged_notes_are_named(tmp_path: Path, file: str, text: str) -> None:
-    (tmp_path / file).write_text(text)
-    with pytest.raises(UserError, match=f"{file} is damaged"):
-        notes_in(tmp_path)
-
-
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match="No space left on device") as raised:
-        Ledger(tmp_path).add(make_outcome(1, "crew", True))
-    assert "goes on from there" in str(raised.value.hint)
-
-
-def test_an_outcome_counts_once(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    for solved in (True, False):
-        ledger.add(make_outcome(1, "crew", solved))
-    assert [outcome.solved for outcome in Ledger(tmp_path).outcomes] == [True]
-
-
-RUN = """
-import sys
-from pathlib import Path
-from tests.bench.test_running import run
-import asyncio
-asyncio.run(run(Path(sys.argv[1])))
-"""
-
-
-def test_ten_kills_lose_and_double_nothing(root: Path) -> None:
-    """Killed at random moments; the outcomes at the end are those of a run that nobody disturbed."""
-    undisturbed = {outcome.key: outcome.grade for outcome in asyncio.run(run(root))[1].outcomes}
-    for name in ("small", "large"):
-        card = json.loads((root / f"models/{name}.yaml").read_text())
-        card["options"]["delay_s"] = 0.02
-        write(root, f"models/{name}.yaml", json.dumps(card))
-    ledger_file = next((root / "state" / "bench").glob("words-*/outcomes.jsonl"))
-    ledger_file.unlink()
-    dice, environ = random.Random(5), {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for _ in range(10):
-        process = subprocess.Popen([sys.executable, "-c", RUN, str(root)], env=environ)
-        time.sleep(dice.uniform(0.5, 2.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    asyncio.run(run(root))
-    keys = [json.loads(line) for line in ledger_file.read_text().splitlines()]
-    found = {(row["case_id"], row["arm"], row.get("repeat", 0)): row["grade"] for row in keys}
-    assert len(keys) == len(found), "no case twice"
-    assert found == undisturbed
-
-
-def test_two_processes_share_the_work_and_say_so(root: Path) -> None:
-    """The second waits, and then takes up what the first has done."""
-    for name in ("small", "large"):
-        card = json.loads((root / f"models/{name}.yaml").read_text())
-        card["options"]["delay_s"] = 0.05
-        write(root, f"models/{name}.yaml", json.dumps(card))
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    both = [subprocess.Popen([sys.executable, "-c", RUN, str(root)], env=environ) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
-    (file,) = (root / "state" / "bench").glob("words-*/outcomes.jsonl")
-    assert len(file.read_text().splitlines()) == 16
-
-
-async def test_who_waits_for_another_process_hears_of_it(root: Path) -> None:
-    bench, waits = open_bench(root), []
-    ledger = bench.ledger(bench.models())
-    held = ledger.alone()
-    held.__enter__()
-
-    def hear() -> None:
-        waits.append("waiting")
-        held.__exit__(None, None, None)
-
-    await bench.run(lambda *_: None, on_wait=hear)
-    assert waits == ["waiting"]
-
-
-def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file")
-    with pytest.raises(UserError, match="cannot be made: Not a directory"):
-        Ledger(tmp_path / "state" / "bench")
+def test_an_arm_that_refers_to_what_no_case_has_is_an_error(root: Path) -> None:
+    arms = [SPEC["arms"][0] | {"with": {"text": "${case.txet}"}}, SPEC["arms"][1]]
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}, indent=1))
+    with pytest.raises(ContentError, match=re.escape("${case.txet}, which no case has")) as raised:
+        open_bench(root)
+    assert raised.value.line
+    assert "${case.text}" in str(raised.value.hint)

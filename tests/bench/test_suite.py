@@ -11,7 +11,7 @@ from orchestrator.bench.spec import all_benchmarks, read_benchmark
 from orchestrator.bench.suite import families_tested, read_suite
 from orchestrator.errors import ContentError
 from orchestrator.workspace import builtin_root
-from tests.bench.test_running import SPEC
+from tests.bench.words import SPEC
 from tests.core.world import write
 
 ROOTS = (builtin_root(),)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.test_running import SCORE, SPEC
+from tests.bench.words import SCORE, SPEC
 from tests.cli.conftest import Lilliput, write, write_card
 
 

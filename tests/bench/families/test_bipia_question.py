@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.cases import Case
+from orchestrator.errors import ContentError
 from orchestrator.kit.examples import read_examples
 from tests.agents.crew import ask
 from tests.agents.crew import says as model_says
@@ -112,7 +113,7 @@ def test_examples_hold_question_and_answer(emails: dict[str, Path], tmp_path: Pa
 
 def test_a_malformed_row_is_named(emails: dict[str, Path]) -> None:
     emails["email.jsonl"].write_text('{"context": "x", "question": "y"}')
-    with pytest.raises(ValueError, match=r"email\.jsonl:1: a row has"):
+    with pytest.raises(ContentError, match=r"email\.jsonl:1: a row has"):
         cases(emails)
 
 

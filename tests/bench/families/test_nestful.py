@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.errors import ContentError
 from orchestrator.kit.shots import read_shots
 from orchestrator.tools import load_module
 from tests.bench.families.content import Files, judge, real_files, write_files
@@ -90,7 +91,7 @@ def test_the_right_tools_stand_among_eight(files: Files) -> None:
 
 def test_a_call_of_an_unknown_tool_is_refused(files: Files) -> None:
     files["glaive-spec.json"].write_text("[]", "utf-8")
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'find_airport'"):
         code("nestful").read_cases(files, "test")
 
 

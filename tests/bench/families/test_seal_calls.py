@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.bench.cases import Case
+from orchestrator.errors import ContentError
 from orchestrator.kit.shots import read_shots
 from tests.agents.crew import ask, refused, says
 from tests.bench.families.content import Files, ask_own, judge, lines, real_files, write_files
@@ -67,7 +68,7 @@ def test_single_several_and_nested_requests_are_told_apart(files: Files) -> None
         for part in ("single", "several", "dev-single", "dev-several")
     }
     assert found == {"single": ["test-0"], "several": ["test-1"], "dev-single": [], "dev-several": ["dev-1"]}
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'nested'"):
         code("seal-calls").read_cases(files, "nested")
 
 
@@ -83,7 +84,7 @@ def test_the_right_tools_stand_among_two_similar_ones(files: Files) -> None:
 
 def test_a_row_of_an_unknown_tool_is_refused(files: Files) -> None:
     files["test_in_domain.jsonl"].write_text(lines([row("t", "unknown")]), "utf-8")
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'unknown'"):
         code("seal-calls").read_cases(files, "single")
 
 

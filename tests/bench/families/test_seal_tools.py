@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.bench.cases import Case
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import ContentError, InvalidInput
 from orchestrator.kit.shots import read_shots
 from tests.agents.crew import ask, session
 from tests.bench.families.content import Files, ask_own, judge, lines, real_files, write_files
@@ -59,13 +59,13 @@ def files(tmp_path: Path) -> Files:
 def test_cases_are_requests_of_one_call(files: Files) -> None:
     assert [case.id for case in code("seal-tools").read_cases(files, "test")] == ["test-0"]
     assert [case.id for case in code("seal-tools").read_cases(files, "dev")] == ["dev-1"]
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'train'"):
         code("seal-tools").read_cases(files, "train")
 
 
 def test_a_malformed_row_is_refused(files: Files) -> None:
     files["test_in_domain.jsonl"].write_text('{"id": "test-0"}\n', "utf-8")
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'calling'"):
         code("seal-tools").read_cases(files, "test")
 
 

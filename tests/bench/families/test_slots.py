@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.bench.cases import Case
+from orchestrator.errors import ContentError
 from orchestrator.kit.examples import Example, read_examples
 from orchestrator.kit.spans import Span, locate, quoted, read_quoted, span_scores
 from tests.agents.crew import ask, session
@@ -227,7 +228,7 @@ def test_xsid_slots_are_right_or_wrong(xsid: dict[str, Path]) -> None:
 
 def test_xsid_says_which_token_is_malformed(xsid: dict[str, Path]) -> None:
     xsid["nl.valid.conll"].write_text(DUTCH.replace("4\tzes", "4\tacht"), "utf-8")
-    with pytest.raises(ValueError, match=r"nl\.valid\.conll.*acht"):
+    with pytest.raises(ContentError, match=r"nl\.valid\.conll.*acht"):
         code("xsid-slots").read_cases(xsid, "nl")
 
 

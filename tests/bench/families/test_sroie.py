@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.bench.cases import Case
+from orchestrator.errors import ContentError
 from orchestrator.kit.examples import read_examples
 from tests.agents.crew import ask
 from tests.agents.crew import says as model_says
@@ -106,7 +107,7 @@ def test_a_malformed_receipt_is_named_with_its_line(receipts: dict[str, Path]) -
     lines = receipts["receipts.jsonl"].read_text().splitlines()
     lines[2] = '{"id": "002", "lines": "one"}'
     receipts["receipts.jsonl"].write_text("\n".join(lines))
-    with pytest.raises(ValueError, match=r"receipts\.jsonl:3: a receipt has"):
+    with pytest.raises(ContentError, match=r"receipts\.jsonl:3: a receipt has"):
         cases(receipts)
 
 

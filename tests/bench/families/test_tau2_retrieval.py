@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.bench.cases import Case
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import ContentError, InvalidInput
 from orchestrator.tools import load_module
 from tests.agents.crew import ask, says, session
 from tests.bench.families.content import Files, ask_own, judge, real_files
@@ -47,13 +47,13 @@ def test_every_fourth_task_is_not_measured(files: Files) -> None:
     assert [case.id for case in dev] == ["task_0", "task_4"]
     assert test[0].gold == ["doc_cards_gold_001.md"]
     assert test[0].inputs == {"text": "I want loan 1."}
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'train'"):
         code("tau2-retrieval").read_cases(files, "train")
 
 
 def test_a_task_without_documents_is_refused(files: Files) -> None:
     files["tasks.json"].write_text('[{}, {"id": "t", "user_scenario": {"instructions": "x"}}]', "utf-8")
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'required_documents'"):
         code("tau2-retrieval").read_cases(files, "test")
 
 

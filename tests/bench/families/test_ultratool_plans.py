@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.errors import ContentError
 from orchestrator.kit.plangraph import chain
 from orchestrator.kit.shots import read_shots
 from orchestrator.types import Answer
@@ -82,7 +83,7 @@ def test_the_right_tools_stand_among_their_likes_but_not_their_doubles(files: Fi
 
 def test_a_row_without_nodes_is_refused(files: Files) -> None:
     files["data.json"].write_text('{"id": "1", "user_request": "x"}\n', "utf-8")
-    with pytest.raises(KeyError):
+    with pytest.raises(ContentError, match="KeyError: 'task_nodes'"):
         code("ultratool-plans").read_cases(files, "test")
 
 
