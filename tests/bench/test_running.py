@@ -281,10 +281,17 @@ def test_ids_must_be_unique(root: Path) -> None:
         open_bench(root)
 
 
-def test_an_arm_that_refers_to_what_no_case_has_is_an_error(root: Path) -> None:
-    arms = [SPEC["arms"][0] | {"with": {"text": "${case.txet}"}}, SPEC["arms"][1]]
+@pytest.mark.parametrize("asked", ["${case.txet}", "${task.text}"])
+def test_an_arm_that_refers_to_what_no_case_has_is_an_error(root: Path, asked: str) -> None:
+    arms = [SPEC["arms"][0] | {"with": {"text": asked}}, SPEC["arms"][1]]
     write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}, indent=1))
-    with pytest.raises(ContentError, match=re.escape("${case.txet}, which no case has")) as raised:
+    with pytest.raises(ContentError, match=re.escape(f"{asked}, which no case has")) as raised:
         open_bench(root)
     assert raised.value.line
     assert "${case.text}" in str(raised.value.hint)
+
+
+def test_an_arm_may_take_all_that_a_case_has(root: Path) -> None:
+    arms = [SPEC["arms"][0] | {"with": {"text": "${case}"}}, SPEC["arms"][1]]
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}))
+    assert open_bench(root).cases
