@@ -9,7 +9,7 @@ leaderboard's checker, unchanged; only the decoding of an answer into a call is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -92,12 +92,12 @@ def measured_cases(files: Mapping[str, Path], category: str) -> list[BfclCase]:
     if category == DEVELOPED_ON:
         return cases
     known = [word_set(case.text) for case in read_cases(files, DEVELOPED_ON)]
-    return [case for case in cases if not any(_much_alike(word_set(case.text), other) for other in known)]
+    return [case for case in cases if not _much_like_one_of(known, word_set(case.text))]
 
 
-def _much_alike(words: frozenset[str], others: frozenset[str]) -> bool:
-    """Most of all their words are in both (Jaccard's index)."""
-    return len(words & others) >= _MUCH_ALIKE * len(words | others)
+def _much_like_one_of(known: Iterable[frozenset[str]], words: frozenset[str]) -> bool:
+    """Most of all the words of the two are in both (Jaccard's index)."""
+    return any(len(words & others) >= _MUCH_ALIKE * len(words | others) for others in known)
 
 
 class Scorer:

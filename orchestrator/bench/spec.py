@@ -20,7 +20,7 @@ from orchestrator.bench.table import Table, TableCode
 from orchestrator.errors import ContentError, ModelUnavailable
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
-from orchestrator.yamlfile import read_yaml
+from orchestrator.yamlfile import YamlFile, read_yaml
 
 ArmKind = Literal["floor", "reference", "small", "encoder", "specialist", "crew"]
 
@@ -121,11 +121,15 @@ class Benchmark(Record):
 
 def read_benchmark(roots: Sequence[Path], name: str) -> Benchmark:
     """The benchmark of that name; a later root wins. Raises UnknownName or ContentError."""
-    yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", name))
+    yaml = _yaml_of(roots, name)
     spec = yaml.validate(Benchmark)
     if spec.name != name:
         raise yaml.error(f"`name: {spec.name}` must equal the name of its folder, {name!r}", ("name",))
     return spec
+
+
+def _yaml_of(roots: Sequence[Path], name: str) -> YamlFile:
+    return read_yaml(file_called(roots, "benchmark.yaml", "benchmark", name))
 
 
 def folder_of(roots: Sequence[Path], name: str) -> Path:
@@ -181,7 +185,7 @@ def insist_on_n(roots: Sequence[Path], benchmark: Benchmark, drawn: Drawn) -> No
         if there < (family.n or 1):
             asked = f"`n: {family.n}`" if family.n else "all cases"
             left = f" after the {family.skip:,} that `skip` leaves out" if family.skip else ""
-            yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", benchmark.name))
+            yaml = _yaml_of(roots, benchmark.name)
             raise yaml.error(
                 f"{asked} of {family.category!r}, but there are {there:,}{left}",
                 ("families", place, "n" if family.n else "category"),
@@ -192,11 +196,10 @@ def insist_on_n(roots: Sequence[Path], benchmark: Benchmark, drawn: Drawn) -> No
 def insist_on_references(roots: Sequence[Path], benchmark: Benchmark, cases: Sequence[Case]) -> None:
     """Raises ContentError for an arm's `${case.…}` that no case has."""
     there = sorted({name for case in cases for name in case.inputs})
-    for place, arm in enumerate(benchmark.arms):
+    for place, arm in enumerate(benchmark.arms if cases else ()):
         for root, path in planning.references(arm.inputs):
-            if cases and (root != "case" or not {*path[:1]} <= {*there}):
-                yaml = read_yaml(file_called(roots, "benchmark.yaml", "benchmark", benchmark.name))
-                raise yaml.error(
+            if root != "case" or (path and path[0] not in there):
+                raise _yaml_of(roots, benchmark.name).error(
                     f"arm {arm.name!r} refers to ${{{'.'.join((root, *path))}}}, which no case has",
                     ("arms", place, "with"),
                     hint=f"There are {', '.join(f'${{case.{name}}}' for name in there)}.",
