@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import InvalidInput, ModelError, ModelUnavailable, UnknownName, UserError
-from orchestrator.types import ApprovalAsked, Budget, GenerateRequest, Progress, RunDone, Task
+from orchestrator.types import GenerateRequest, Progress, Task
 from tests.core.world import (
-    add_agent,
     add_model,
     add_workflow,
     cut_off,
@@ -20,42 +19,8 @@ from tests.core.world import (
     open_world,
     publish,
     says,
-    write,
+    task,
 )
-
-TOOLS = '''
-from orchestrator.tools import ToolContext, tool
-
-@tool(effect="write")
-def save(value: str, context: ToolContext) -> dict:
-    """Keep a value."""
-    with open(context.state_dir / "saved.txt", "a") as file:
-        file.write(f"{value} {context.idempotency_key}\\n")
-    return {"saved": value}
-
-@tool()
-def shout(value: str) -> str:
-    """Say it loudly."""
-    if value == "boom":
-        raise RuntimeError("too loud")
-    return value.upper()
-'''
-NOT_WRONG = (
-    "def check_right(inputs, output):\n    return 'it is wrong' if output['text'] == 'wrong' else None\n"
-)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    add_model(tmp_path, "small", 100)
-    add_model(tmp_path, "large", 1000, role="reference")
-    add_agent(tmp_path, "echo", checks=NOT_WRONG)
-    write(tmp_path, "agents/desk/tools.py", TOOLS)
-    return tmp_path
-
-
-def task(**fields: Any) -> Task:
-    return Task(**{"input": {"text": "hello"}, **fields})
 
 
 class TestOneAgent:
@@ -252,169 +217,6 @@ class TestGraph:
         assert "'text' is a required property" in (done[-1].error or "")
 
 
-class TestWrites:
-    @pytest.fixture
-    def workflow(self, root: Path) -> Path:
-        steps = {
-            "put": {"tool": "save", "with": {"value": "${task.text}"}},
-            "then": {"tool": "shout", "with": {"value": "after ${put.saved}"}},
-        }
-        add_workflow(root, "keep", steps)
-        return root
-
-    async def test_without_an_approver_it_waits(self, workflow: Path) -> None:
-        async with open_world(workflow, {}) as world:
-            result, steps, events = await world.run(task(workflow="keep"))
-        assert result.status == "input-required"
-        assert {s.subtask: s.status for s in steps} == {"put": "waiting", "then": "skipped"}
-        assert [e.arguments for e in events if isinstance(e, ApprovalAsked)] == [{"value": "hello"}]
-        assert not (workflow / "state" / "saved.txt").exists()
-
-    @pytest.mark.parametrize("answer", [True, False])
-    async def test_the_approver_sees_exactly_the_call(self, workflow: Path, answer: bool) -> None:
-        seen: list[ApprovalAsked] = []
-
-        async def approve(asked: ApprovalAsked) -> bool:
-            seen.append(asked)
-            return answer
-
-        async with open_world(workflow, {}) as world:
-            result, steps, events = await world.run(task(workflow="keep"), approve)
-        assert [(a.tool, a.arguments) for a in seen] == [("save", {"value": "hello"})]
-        assert steps[0].status == ("completed" if answer else "denied")
-        assert (workflow / "state" / "saved.txt").exists() is answer
-        assert result.status == "completed"
-        assert "approval_given" in [event.kind for event in events]
-
-    async def test_what_is_shown_has_the_types_and_defaults_of_what_runs(self, root: Path) -> None:
-        write(root, "agents/pay/tools.py", PAY)
-        add_workflow(root, "w", {"pay": {"tool": "pay", "with": {"amount": "12", "now": "yes"}}})
-        seen: list[ApprovalAsked] = []
-
-        async def approve(asked: ApprovalAsked) -> bool:
-            seen.append(asked)
-            return True
-
-        async with open_world(root, {}) as world:
-            _, steps, _ = await world.run(task(workflow="w"), approve)
-        assert seen[0].arguments == steps[0].inputs == steps[0].output
-        assert seen[0].arguments == {"amount": 12.0, "now": True, "to": "the usual account"}
-
-    async def test_bad_arguments_are_refused_before_anybody_is_asked(self, root: Path) -> None:
-        add_workflow(root, "w", {"put": {"tool": "save", "with": {"value": "${task.n}"}}},
-                     input={"type": "object", "properties": {"text": {}, "n": {}}})  # fmt: skip
-        async with open_world(root, {}) as world:
-            result, _, events = await world.run(task(workflow="w", input={"text": "x", "n": 3}))
-        assert result.status == "failed"
-        assert not [event for event in events if isinstance(event, ApprovalAsked)]
-
-
-PAY = """
-from orchestrator.tools import tool
-
-@tool(effect="write")
-def pay(amount: float, now: bool, to: str = "the usual account") -> dict[str, object]:
-    'Pay.'
-    return {"amount": amount, "now": now, "to": to}
-"""
-
-
-class TestBudgets:
-    async def test_steps(self, root: Path) -> None:
-        async with open_world(root, {"small": says("wrong"), "large": says("right")}) as world:
-            result, steps, _ = await world.run(task(agent="echo", budget=Budget(steps=2)))
-        assert (result.status, len(steps)) == ("failed", 2)
-        assert "budget of 2 steps is used up" in (result.error or "")
-
-    async def test_tokens_limit_the_next_call(self, root: Path) -> None:
-        async with open_world(root, {"small": says("wrong")}) as world:
-            await world.run(task(agent="echo", budget=Budget(tokens=8)))
-        assert [request.max_tokens for _, request in world.requests] == [8, 3]
-
-    async def test_time_stops_a_call_that_is_under_way(self, root: Path) -> None:
-        stopped = asyncio.Event()
-
-        async def forever(request: GenerateRequest) -> str:
-            try:
-                await asyncio.sleep(60)
-            finally:
-                stopped.set()
-            return ""
-
-        async with open_world(root, {"small": forever}) as world:
-            result, steps, _ = await world.run(task(agent="echo", budget=Budget(time_s=0.1)))
-            assert stopped.is_set()
-            # What the cut-off call used is charged to it, like that of any other call.
-            assert [(step.status, step.model) for step in steps] == [("failed", "small")]
-            assert steps[0].error == "stopped before it had answered"
-            assert steps[0].usage.cpu_s is not None
-            assert result.usage_by_model["small"].duration_s == steps[0].usage.duration_s
-            assert world.records.run(result.run_id).summary.status == "failed"
-        assert "budget of 0.1 seconds" in (result.error or "")
-        assert (result.usage.duration_s or 99) < 5
-
-
-class TestPlanByModel:
-    GOOD = {
-        "subtasks": [{"id": "a", "agent": "echo", "with": {"text": "${task.text}"}}],
-        "answer": "${a.text}",
-    }
-    BAD = {"subtasks": [{"id": "a", "agent": "echo", "with": {"text": "${b.x}"}}], "answer": ""}
-
-    @pytest.fixture
-    def planner(self, root: Path) -> Path:
-        schema = {"type": "object", "properties": {"task": {}, "catalogue": {}, "schema": {"type": "object"}}}
-        header = {
-            "name": "plan",
-            "description": "Plan.",
-            "needs": ["generate"],
-            "input": schema,
-            "output_from": "schema",
-        }
-        write(
-            root,
-            "agents/plan/agent.md",
-            f"---\n{json.dumps(header)}\n---\n# User\n{{{{ task }}}}\n{{{{ catalogue | json }}}}\n",
-        )
-        return root
-
-    def script(self, *plans: Any) -> Any:
-        left = list(plans)
-
-        async def reply(request: GenerateRequest) -> str:
-            planning = "echo" in request.messages[0].content and len(request.messages[0].content) > 60
-            return json.dumps(left.pop(0) if planning else {"text": "hi"})
-
-        return reply
-
-    async def test_a_good_plan_runs(self, planner: Path) -> None:
-        async with open_world(planner, {"small": self.script(self.GOOD)}, controller_model="small") as world:
-            result, steps, _ = await world.run(task())
-        assert (result.status, result.answer) == ("completed", "hi")
-        assert [(s.subtask, s.agent) for s in steps] == [("plan", "plan"), ("a", "echo")]
-
-    async def test_an_answer_that_points_at_nothing_is_the_last_output(self, planner: Path) -> None:
-        script = self.script({**self.GOOD, "answer": "${a.result}"})
-        async with open_world(planner, {"small": script}, controller_model="small") as world:
-            result, _, _ = await world.run(task())
-        assert (result.status, result.answer) == ("completed", {"text": "hi"})
-
-    async def test_a_bad_plan_is_told_why_and_mended_once(self, planner: Path) -> None:
-        script = self.script(self.BAD, self.GOOD)
-        async with open_world(planner, {"small": script}, controller_model="small") as world:
-            result, steps, _ = await world.run(task())
-        assert result.status == "completed"
-        assert [s.status for s in steps] == ["failed", "completed", "completed"]
-        assert "refers to ${b}, which does not exist" in world.requests[1][1].messages[-1].content
-
-    async def test_twice_bad_is_the_end(self, planner: Path) -> None:
-        script = self.script(self.BAD, self.BAD, self.GOOD)
-        async with open_world(planner, {"small": script}, controller_model="small") as world:
-            result, steps, _ = await world.run(task())
-        assert (result.status, len(steps)) == ("failed", 2)
-        assert "small could not plan this" in (result.error or "")
-
-
 class TestErrorsOfTheUser:
     @pytest.mark.parametrize(
         ("wrong", "error", "message"),
@@ -438,37 +240,3 @@ class TestErrorsOfTheUser:
             with pytest.raises(error, match=message):
                 await world.run(wrong)
             assert world.records.runs() == []
-
-
-class TestStopping:
-    async def test_closing_the_stream_cancels_and_records_it(self, root: Path) -> None:
-        started = asyncio.Event()
-
-        async def forever(request: GenerateRequest) -> str:
-            started.set()
-            await asyncio.sleep(60)
-            return ""
-
-        async with open_world(root, {"small": forever}) as world:
-            stream = world.controller.run(task(agent="echo"))
-            first = await anext(stream)
-            await started.wait()
-            await stream.aclose()
-            assert world.records.run(first.run_id).summary.status == "canceled"
-
-    async def test_two_runs_at_once_do_not_mix(self, root: Path) -> None:
-        async def parrot(request: GenerateRequest) -> str:
-            await asyncio.sleep(0.01)
-            return json.dumps({"text": request.messages[-1].content})
-
-        async with open_world(root, {"small": parrot}) as world:
-            texts = [f"t{i}" for i in range(8)]
-            results = await asyncio.gather(
-                *(world.controller.run_to_end(task(agent="echo", input={"text": text})) for text in texts)
-            )
-            assert [result.answer for result in results] == [{"text": text} for text in texts]
-            assert len({result.run_id for result in results}) == 8
-            for result in results:
-                kinds = [event.kind for event in world.records.run(result.run_id).events]
-                assert kinds == ["run_started", "planned", "routed", "step_done", "run_done"]
-                assert isinstance(world.records.run(result.run_id).events[-1], RunDone)

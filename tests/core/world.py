@@ -25,6 +25,7 @@ from orchestrator.types import (
     RunResult,
     Step,
     StepDone,
+    Task,
 )
 from orchestrator.workspace import Workspace
 
@@ -207,3 +208,7 @@ async def open_world(root: Path, replies: Mapping[str, Reply], **settings: Any) 
     finally:
         await pool.close()
         records.close()
+
+
+def task(**fields: Any) -> Task:
+    return Task(**{"input": {"text": "hello"}, **fields})
