@@ -162,13 +162,21 @@ _SIGN_OFF = (
     r"|many thanks|thanks|thank you|met (?:vriendelijke|hartelijke) groet(?:en)?|vriendelijke groet(?:en)?"
     r"|hartelijke groet(?:en)?|groet(?:en|jes)?|mvg|alvast bedankt|bedankt)"
 )
+# After these a name follows even without a comma.
+_GREETS = (
+    r"(?i:(?:(?:kind|best|warm|many) )?regards|mvg"
+    r"|(?:met )?(?:(?:vriendelijke|hartelijke) )?groet(?:en|jes)?)"
+)
 _SAYS_NAME = r"(?i:my name is|the name is|mijn naam is|ik heet|mijn naam:|name:|naam:)"
 _NAMES = [
     re.compile(rf"\b(?:{_TITLE})[ ]({_SURNAME})"),
     re.compile(rf"{_SAYS_NAME}[ ]({_NAME})"),
     re.compile(rf"^[ \t]*{_GREETING}[ ](?:(?:{_TITLE})[ ])?({_SURNAME})[ \t]*(?=[,!.\n])", re.MULTILINE),
-    re.compile(rf"^[ \t]*{_SIGN_OFF}[ \t]*[,.!]?[ \t]*\n(?:[ \t]*\n)?[ \t]*({_NAME})[ \t]*$", re.MULTILINE),
-    re.compile(rf"(?:^|[.!?][ ]){_SIGN_OFF}[ \t]*,[ \t]*({_NAME})[ \t]*$", re.MULTILINE),
+    re.compile(
+        rf"^[ \t]*{_SIGN_OFF}[ \t]*[,.!]?[ \t]*\n(?:[ \t]*\n)?[ \t]*({_NAME})[ \t]*(?=$|[,.])", re.MULTILINE
+    ),
+    re.compile(rf"(?:^|[.!?][ ]){_SIGN_OFF}[ \t]*,[ \t]*({_NAME})[ \t]*(?=$|[,.])", re.MULTILINE),
+    re.compile(rf"(?:^|[.!?][ ]){_GREETS}[ \t]+({_NAME})[ \t]*(?=$|[,.])", re.MULTILINE),
 ]
 # Words that follow a greeting or a sign-off and are nobody's name.
 _NOT_NAMES = """all team everyone everybody sir madam colleague colleagues customer support helpdesk

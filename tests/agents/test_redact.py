@@ -114,6 +114,11 @@ async def test_look_alikes_stay(text: str) -> None:
         ("Hi,\nprinter\nKind regards,\nEmma Clarke", "Hi,\nprinter\nKind regards,\n[NAME_1]"),
         ("Met vriendelijke groet,\n\nJ. de Boer", "Met vriendelijke groet,\n\n[NAME_1]"),
         ("It works. Thanks, Tom", "It works. Thanks, [NAME_1]"),
+        ("Groet, Piet Jansen, piet@voorbeeld.nl", "Groet, [NAME_1], [EMAIL_1]"),
+        ("Regards, Anna de Wit. Sent from my phone", "Regards, [NAME_1]. Sent from my phone"),
+        ("Groet,\nPiet Jansen, afdeling inkoop", "Groet,\n[NAME_1], afdeling inkoop"),
+        ("Het werkt niet. Groet Piet Jansen", "Het werkt niet. Groet [NAME_1]"),
+        ("Best regards Anna de Wit\nIT", "Best regards [NAME_1]\nIT"),
     ],
 )
 async def test_announced_names_are_replaced(text: str, expected: str) -> None:
