@@ -64,8 +64,13 @@ class ToolUser:
     async def _permission(self, run: Run, subtask: str, tool: Tool, inputs: Json) -> StepStatus:
         if tool.spec.effect == "read":
             return "completed"
+        doubts = tuple(f"{step.subtask}: {step.doubt}" for step in run.journal.steps if step.doubt)
         asked = ApprovalAsked(
-            run_id=run.journal.run_id, subtask=subtask, tool=tool.spec.name, arguments=inputs
+            run_id=run.journal.run_id,
+            subtask=subtask,
+            tool=tool.spec.name,
+            arguments=inputs,
+            doubts=doubts,
         )
         await run.journal.emit(asked)
         if run.approve is None:

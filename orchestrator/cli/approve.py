@@ -58,6 +58,9 @@ def print_call(console: Console, asked: ApprovalAsked) -> None:
     console.print(f"Subtask {asked.subtask!r} wants to run a write:", style="yellow", markup=False)
     print_barred(console, asked.tool)
     print_barred(console, asked.arguments, indent=2)
+    if asked.doubts:
+        console.print("Taken in doubt before it:", style="yellow")
+        print_barred(console, "\n".join(asked.doubts), indent=2)
 
 
 async def _read_line() -> str:

@@ -170,10 +170,7 @@ def refusal(step: Step) -> str:
 
 
 def doubt_of(step: Step) -> str | None:
-    """An answer that was taken although a check did not hold, since nobody was left to ask."""
-    decision = step.decision
-    doubted = decision and decision.action == "accept" and not all(check.passed for check in decision.checks)
-    return f"taken in doubt: {decision.reason}" if decision and doubted else None
+    return f"taken in doubt: {step.doubt}" if step.doubt else None
 
 
 def reason_of(step: Step) -> str:

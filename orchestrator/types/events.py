@@ -46,13 +46,17 @@ class StepDone(Record):
 
 
 class ApprovalAsked(Record):
-    """A write waits for a person. `call` is exactly what will run."""
+    """A write waits for a person. `arguments` are exactly what will run.
+
+    `doubts`: of the steps before it the answers that were taken though a check did not hold, and why.
+    """
 
     kind: Literal["approval_asked"] = "approval_asked"
     run_id: str
     subtask: str
     tool: str
     arguments: Json
+    doubts: tuple[str, ...] = ()
 
 
 class ApprovalGiven(Record):

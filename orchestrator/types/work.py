@@ -178,6 +178,14 @@ class Step(Record):
     started_at: str
     finished_at: str
 
+    @property
+    def doubt(self) -> str | None:
+        """Why an accepted answer is not sure: a check did not hold, and nobody was left to ask."""
+        decision = self.decision
+        if decision is None or decision.action != "accept" or all(check.passed for check in decision.checks):
+            return None
+        return decision.reason
+
 
 class RunResult(Record):
     """The end of a run: its answer and its totals.

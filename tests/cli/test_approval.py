@@ -78,3 +78,12 @@ def test_a_line_that_the_width_breaks_keeps_its_bar() -> None:
     lines = out.getvalue().splitlines()
     assert len(lines) > 4
     assert all(line.startswith("│ ") for line in lines[1:])
+
+
+def test_what_was_taken_in_doubt_is_told_with_the_call() -> None:
+    out = io.StringIO()
+    asked = ApprovalAsked(
+        run_id="r", subtask="save", tool="save", arguments={"body": "x"}, doubts=("a: no\nb",)
+    )
+    print_call(Console(file=out, width=200, color_system=None), asked)
+    assert out.getvalue().splitlines()[-3:] == ["Taken in doubt before it:", "│   a: no", "│   b"]

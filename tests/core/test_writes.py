@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.types import ApprovalAsked
-from tests.core.world import add_workflow, open_world, task, write
+from tests.core.world import add_agent, add_workflow, open_world, task, write
 
 PAY = """
 from orchestrator.tools import tool
@@ -16,6 +16,13 @@ from orchestrator.tools import tool
 def pay(amount: float, now: bool, to: str = "the usual account") -> dict[str, object]:
     'Pay.'
     return {"amount": amount, "now": now, "to": to}
+"""
+
+UNSURE = """
+from orchestrator.types import Answer
+
+async def answer(inputs, call):
+    return Answer(output={"text": "perhaps"}, confidence=0.2)
 """
 
 
@@ -66,6 +73,18 @@ class TestWrites:
             _, steps, _ = await world.run(task(workflow="w"), approve)
         assert seen[0].arguments == steps[0].inputs == steps[0].output
         assert seen[0].arguments == {"amount": 12.0, "now": True, "to": "the usual account"}
+
+    async def test_the_approver_hears_what_was_taken_in_doubt(self, root: Path) -> None:
+        add_agent(root, "guess", answer=UNSURE, needs=[], min_confidence=0.9)
+        steps = {
+            "guess": {"agent": "guess", "with": {"text": "x"}},
+            "put": {"tool": "save", "with": {"value": "${guess.text}"}},
+        }
+        add_workflow(root, "w", steps)
+        async with open_world(root, {}) as world:
+            _, _, events = await world.run(task(workflow="w"))
+        (asked,) = (event for event in events if isinstance(event, ApprovalAsked))
+        assert asked.doubts == ("guess: confidence: 0.20 is below 0.90, but no other model is left",)
 
     async def test_bad_arguments_are_refused_before_anybody_is_asked(self, root: Path) -> None:
         add_workflow(root, "w", {"put": {"tool": "save", "with": {"value": "${task.n}"}}},
