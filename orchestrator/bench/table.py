@@ -11,7 +11,9 @@ that none fits, and is answered by null.
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -61,7 +63,9 @@ class TableCode(Code):
     def read_cases(self, files: Files, category: str) -> list[Case]:
         """One case a row; ids follow the line, so that rows added at the end leave the others as they are."""
         rows = list(_rows(files[self._table.file], self._table))
-        known = [*rows, *(_rows(files[self._table.train], self._table) if self._table.train else ())]
+        learned = list(_rows(files[self._table.train], self._table)) if self._table.train else rows
+        known = [*rows, *learned]
+        _insist_on_labels(files[self._table.file], rows, learned)
         labels = sorted({row.label for row in known if row.label})
         return [
             Case(
@@ -118,6 +122,17 @@ def table_card(name: str, files: Files) -> DatasetCard:
     )
 
 
+def _insist_on_labels(file: Path, rows: Sequence[_Row], learned: Sequence[_Row]) -> None:
+    """Raises ContentError for a label that no row has to learn from: misspelt, or unfair to who learns."""
+    known = sorted({row.label for row in learned if row.label})
+    for row in rows:
+        if row.label and row.label not in known:
+            close = difflib.get_close_matches(row.label, known, n=1)
+            mend = f"Did you mean {close[0]!r}?" if close else "Add a row that has it."
+            said = f"no row of `train` has the label {row.label!r}."
+            raise ContentError(said, file=file, line=row.line, hint=mend)
+
+
 def _words(row: _Row) -> str:
     return " ".join(row.text.lower().split())
 
@@ -130,13 +145,10 @@ class _Row(NamedTuple):
 
 def _rows(file: Path, table: Table) -> Iterator[_Row]:
     """Raises ContentError with the line for a row without a text, or a column that is not there."""
+    reader = csv.DictReader(io.StringIO(_text(file), newline=""), strict=True)
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            _check_columns(file, table, reader.fieldnames or [])
-            found = [_row(file, table, reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise ContentError(f"not UTF-8 text: {error}", file=file) from None
+        _check_columns(file, table, reader.fieldnames or [])
+        found = [_row(file, table, reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise ContentError(f"not CSV: {error}", file=file, line=reader.line_num + 1) from None
     if not found:
@@ -144,16 +156,32 @@ def _rows(file: Path, table: Table) -> Iterator[_Row]:
     return iter(found)
 
 
+def _text(file: Path) -> str:
+    data = file.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        hint = f"Convert it: iconv -f WINDOWS-1252 -t UTF-8 {file.name} > new.csv"
+        raise ContentError("not UTF-8 text.", file=file, line=line, hint=hint) from None
+
+
 def _check_columns(file: Path, table: Table, columns: Sequence[str]) -> None:
     for column in (table.text, table.label):
         if column not in columns:
             have = ", ".join(columns) or "none"
-            hint = "Name them in benchmark.yaml: table: {text: …, label: …}."
+            hint = _separator(have) or "Name them in benchmark.yaml: table: {text: …, label: …}."
             raise ContentError(
                 f"there is no column {column!r} (there are: {have})", file=file, line=1, hint=hint
             )
         if [*columns].count(column) > 1:
             raise ContentError(f"the column {column!r} comes twice", file=file, line=1)
+
+
+def _separator(heading: str) -> str | None:
+    """What to do where the columns are not separated by commas, as in files of a Dutch spreadsheet."""
+    other = next((name for mark, name in ((";", "semicolons"), ("\t", "tabs")) if mark in heading), None)
+    return f"Its columns are separated by {other}; save it with commas." if other else None
 
 
 def _row(file: Path, table: Table, line: int, row: dict[str, Any]) -> _Row:

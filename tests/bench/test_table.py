@@ -16,7 +16,7 @@ from tests.core.world import write
 
 PAGE = builtin_root() / "docs" / "bench.md"
 TICKETS = 'message,team\nThe printer jams,it\n"Pay, please",finance\nHallo?,\n'
-OLDER = "message,team\nMy screen is black,it\nWhere is my pay slip?,hr\n"
+OLDER = "message,team\nMy screen is black,it\nWhere is my pay slip?,hr\nWe owe you money,finance\n"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_is_measured_is_not_learned_from(root: Path) -> None:
     write(root, "benchmarks/tickets/older.csv", OLDER + "the  printer JAMS,it\n")
     learned = (open_bench(root).workspace.roots[-1] / "examples.jsonl").read_text("utf-8")
     assert "JAMS" not in learned
-    assert len(learned.splitlines()) == 2
+    assert len(learned.splitlines()) == 3
     write(root, "benchmarks/tickets/older.csv", TICKETS)
     with pytest.raises(ContentError, match="every text in it is one of those to measure"):
         open_bench(root)
@@ -101,12 +101,12 @@ def test_n_words_and_margin_keep_what_was_measured_and_columns_do_not(root: Path
         TICKETS.replace("message,team", "message,team,other")
         .replace(",it", ",it,a")
         .replace(",finance", ",finance,a")
-        .replace("Hallo?,", "Hallo?,b,c"),
+        .replace("Hallo?,", "Hallo?,hr,c"),
     )
     file.write_text(text)
     one = open_bench(root)
     file.write_text(text.replace("label: team", "label: other"))
-    write(root, "benchmarks/tickets/older.csv", OLDER.replace("team", "other"))
+    write(root, "benchmarks/tickets/older.csv", OLDER.replace("team", "other") + "x,a\ny,c\n")
     two = open_bench(root)
     assert one.ledger({}).folder != two.ledger({}).folder
     assert one.workspace.roots[-1] != two.workspace.roots[-1]
@@ -128,6 +128,10 @@ def test_the_data_hash_follows_the_rows(root: Path) -> None:
         ('message,team\na,"b\n', "tickets.csv:2: not CSV"),
         ("message,team\n", "tickets.csv: there is no row below the heading"),
         ("", "there is no column 'message' (there are: none)"),
+        ("message;team\na;b\n", "Its columns are separated by semicolons; save it with commas."),
+        ("message,team\nPay,fnance\n", "tickets.csv:2: no row of `train` has the label 'fnance'"),
+        ("message,team\nPay,fnance\n", "Did you mean 'finance'?"),
+        ("message,team\nPay,legal\n", "Add a row that has it."),
     ],
 )
 def test_a_malformed_file_is_named_with_line_and_reason(root: Path, text: str, said: str) -> None:
@@ -139,7 +143,7 @@ def test_a_malformed_file_is_named_with_line_and_reason(root: Path, text: str, s
 
 def test_other_letters_than_utf8_are_named(root: Path) -> None:
     (root / "benchmarks/tickets/tickets.csv").write_bytes("message,team\ncafé,it\n".encode("latin-1"))
-    with pytest.raises(ContentError, match=r"tickets\.csv: not UTF-8 text"):
+    with pytest.raises(ContentError, match=r"tickets\.csv:2: not UTF-8 text. Convert it: iconv"):
         open_bench(root)
 
 
