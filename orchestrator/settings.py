@@ -16,7 +16,7 @@ import psutil
 import yaml
 from pydantic import Field, ValidationError
 
-from orchestrator.errors import ContentError, UserError
+from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.types import Device, Record
 
 PREFIX = "LILLIPUT_"
@@ -93,9 +93,11 @@ def load_settings(
         first = error.errors()[0]
         name = str(first["loc"][0])
         origin = origins.get(name, "argument")
+        if first["type"] == "extra_forbidden":
+            raise UnknownName(f"setting in {origin}:", name, Settings.model_fields) from None
         raise UserError(
             f"Setting {name!r} from {origin} is not usable: {first['input']!r}: {first['msg']}.",
-            hint="`lilliput doctor` lists every setting and where it comes from.",
+            hint="Correct it there; docs/settings.md lists what is allowed.",
         ) from error
 
 

@@ -130,20 +130,28 @@ class Workspace:
         return [root / MARKER for root in self.roots]
 
     def card(self, name: str) -> ModelCard:
-        card: ModelCard = _pick("model", name, self._cards).spec
+        card: ModelCard = self._one("model", name, self._cards).spec
         return card
 
     def agent(self, name: str) -> AgentSpec:
-        spec: AgentSpec = _pick("agent", name, self._agents).spec
+        spec: AgentSpec = self._one("agent", name, self._agents).spec
         return spec
 
     def workflow(self, name: str) -> WorkflowSpec:
-        spec: WorkflowSpec = _pick("workflow", name, self._workflows).spec
+        spec: WorkflowSpec = self._one("workflow", name, self._workflows).spec
         return spec
 
     def machine(self, name: str) -> Machine:
-        machine: Machine = _pick("machine", name, self._machines).spec
+        machine: Machine = self._one("machine", name, self._machines).spec
         return machine
+
+    def _one(self, kind: str, name: str, entries: Mapping[str, Entry]) -> Entry:
+        """Raises the mistake in its file where it is there and broken, else UnknownName."""
+        place = (name, "agent.md") if kind == "agent" else (f"{kind}s", f"{name}.yaml")
+        for problem in self.problems if name not in entries else ():
+            if problem.file.parts[-2:] == place:
+                raise problem
+        return _pick(kind, name, entries)
 
     def evidence(self, model: str) -> tuple[Evidence, ...]:
         """What was found out about a model; the strongest workspace's file counts."""

@@ -9,12 +9,15 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+# A column is as wide as its longest word, up to here.
+_LONGEST_WORD = 24
 # Wide enough that a table in a pipe is never folded.
 PIPE_WIDTH = 10_000
 
@@ -58,17 +61,21 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Seq
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
     )
+    cells = [[_cell(value) for value in row] for row in rows]
     for number, column in enumerate(columns):
         figures = column in right
-        # A name stays whole, so that it can be copied; the last columns give way.
+        # A name stays whole, so that it can be copied; the last columns give way, but not within a word.
         whole = figures or number == 0
-        table.add_column(column, justify="right" if figures else "left", no_wrap=whole, overflow="fold")
-    for row in rows:
-        table.add_row(*map(_cell, row))
+        justify: Literal["left", "right"] = "right" if figures else "left"
+        words = [word for row in cells for word in row[number].plain.split()]
+        width = min(max(map(len, words), default=0), _LONGEST_WORD)
+        table.add_column(column, justify=justify, no_wrap=whole, overflow="fold", min_width=width)
+    for row in cells:
+        table.add_row(*row)
     return table
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> Text:
     from rich.text import Text
 
     from orchestrator.cli.visible import visible

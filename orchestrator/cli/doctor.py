@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -58,7 +58,11 @@ def examine(door: Door) -> dict[str, Any]:
         "workspaces": door.workspace.roots,
         "settings": _settings(door),
         "counts": _counts(door),
-        "problems": [*map(_problem, content_problems(door)), *_state_problems(door)],
+        "problems": [
+            *map(_problem, content_problems(door)),
+            *_state_problems(door),
+            *_setting_problems(door),
+        ],
         "models": {name: store.state(name) for name in door.workspace.cards},
         "cache_bytes": tree_bytes(door.settings.cache_dir),
         "leftover_bytes_removed": freed,
@@ -104,6 +108,28 @@ def _state_problems(door: Door) -> Iterator[dict[str, Any]]:
         Records(file).close()
     except UserError as error:
         yield {"file": file, "line": None, "message": error.message, "hint": error.hint}
+
+
+def _setting_problems(door: Door) -> Iterator[dict[str, Any]]:
+    """Settings that somebody made and that name what is not there."""
+    from orchestrator.errors import UnknownName
+    from orchestrator.routing import check_policy
+
+    settings, place = door.settings, door.workspace
+    names: dict[str, Callable[[str], object]] = {
+        "machine": place.machine,
+        "controller_model": place.card,
+        "reference_model": place.card,
+        "route": lambda text: check_policy(text, place.cards),
+    }
+    for name, find in names.items():
+        if door.loaded.origins[name] == "default":
+            continue
+        try:
+            find(getattr(settings, name))
+        except UnknownName as error:
+            said = f"Setting {name!r} from {door.loaded.origins[name]}: {error}"
+            yield {"file": None, "line": None, "message": said, "hint": None}
 
 
 def _problem(error: ContentError) -> dict[str, Any]:
@@ -183,5 +209,7 @@ def _advice(found: dict[str, Any]) -> Iterator[str]:
         yield f"- Not installed: {', '.join(absent)}. To fetch one: lilliput models pull {absent[0]}"
     if found["leftover_bytes_removed"]:
         yield f"- Removed {size(found['leftover_bytes_removed'])} that killed or changed pulls had left."
-    if not found["problems"]:
+    if not _models(found, "installed"):
+        yield "- No model is here; only agents of plain code can answer. To fetch some and see: lilliput demo"
+    elif not found["problems"]:
         yield "✓ No problem was found."

@@ -64,3 +64,15 @@ def test_a_setting_that_cannot_be_used_names_its_origin(
     said = lilliput("doctor")
     assert said.code == 2
     assert "'threads' from LILLIPUT_THREADS" in said.err
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("name", ["machine", "controller_model", "reference_model", "route"])
+def test_a_setting_that_names_what_is_not_there_is_a_problem(
+    lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"LILLIPUT_{name.upper()}", "mylaptop")
+    said = lilliput("doctor")
+    assert said.code == 1
+    assert f"Setting '{name}' from LILLIPUT_{name.upper()}: Unknown" in said.out
+    assert "No problem was found" not in said.out

@@ -11,6 +11,7 @@ from orchestrator.agent import load_agent
 from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.tools import load_toolbox
 from orchestrator.workspace import Workspace, builtin_root, find_workspace
+from tests.core.world import add_agent
 
 CARD = """\
 name: tiny
@@ -235,3 +236,17 @@ class TestLayers:
     def test_did_you_mean(self, good: Path) -> None:
         with pytest.raises(UnknownName, match="Did you mean 'tiny'"):
             Workspace((good,)).card("tinny")
+
+
+def test_what_is_there_but_broken_is_not_unknown(tmp_path: Path) -> None:
+    add_agent(tmp_path, "echo", needs=["fly"])
+    write(
+        tmp_path, "models/small.yaml", CARD.replace("name: tiny", "name: small").replace("scripted", "magic")
+    )
+    place = Workspace((tmp_path,))
+    with pytest.raises(ContentError, match=r"echo/agent\.md:\d+: `needs"):
+        place.agent("echo")
+    with pytest.raises(ContentError, match=r"small\.yaml:\d+: "):
+        place.card("small")
+    with pytest.raises(UnknownName):
+        place.agent("small")
