@@ -235,6 +235,8 @@ class Controller:
             entry = self.workspace.workflows[task.workflow]
             planning.check_workflow(entry, self._agent_specs(), self.toolbox.specs)
             planning.check_task_input(schema_problem(spec.input, task.input), task.workflow)
+            always = (step.agent for step in spec.steps if step.agent and not (step.when or step.optional))
+            routing.check_able(task.route, map(self.workspace.agent, always), self.workspace.cards)
         elif task.agent:
             self._asker.agent(task.agent).validate_input(task.input)
         elif not task.input:

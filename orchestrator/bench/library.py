@@ -59,6 +59,11 @@ def read_record(file: Path) -> BenchRecord:
             hint="`lilliput bench list` lists names.",
         ) from error
     except ValidationError as error:
+        other = next((found["input"] for found in error.errors() if found["loc"] == ("kind",)), None)
+        if other:
+            raise UserError(
+                f"{file} is a record of {other}, which rules on nothing.", hint="Leave it out."
+            ) from None
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UserError(

@@ -33,8 +33,11 @@ from orchestrator.bench.spec import (
     drawn_cases,
     folder_of,
     insist_on_n,
+    insist_on_names,
+    insist_on_reference,
     insist_on_references,
     installed_keys,
+    pinned_models,
     read_benchmark,
 )
 from orchestrator.bench.suite import families_tested
@@ -92,6 +95,7 @@ class Bench:
             families_tested=families_tested(workspace.roots, self.benchmark),
         )
         self.workspace = self._laid_over(workspace)
+        insist_on_reference(workspace.roots, self.benchmark)
 
     @property
     def card(self) -> DatasetCard:
@@ -108,12 +112,13 @@ class Bench:
         return ModelStore(self.settings.cache_dir, self.workspace.cards, self.workspace.card_folders)
 
     def models(self) -> dict[str, str]:
-        """The key of each model that may answer: those that the benchmark names, else all that are here.
+        """The key of each model that may answer: those of the benchmark's `models`, else all that are here.
 
-        Raises ModelUnavailable that names every one that is named and not installed.
+        Raises ModelUnavailable that names every one that is named, there or by a route, and not installed.
         """
         store = self.store()
-        return installed_keys(store, self.benchmark.models) if self.benchmark.models else store.keys()
+        named = installed_keys(store, pinned_models(self.benchmark))
+        return named if self.benchmark.models else store.keys()
 
     async def run(
         self,
@@ -210,8 +215,7 @@ class Bench:
         own = [folder for folder in folders if (folder / "agents").is_dir() or (folder / "configs").is_dir()]
         laid = Workspace((*workspace.roots, *own, self._materials()))
         laid.insist()
-        for arm in benchmark.arms:
-            laid.agent(arm.agent) if arm.agent else laid.workflow(arm.workflow or "")
+        insist_on_names(workspace.roots, benchmark, laid)
         return laid.limited_to(benchmark.models or tuple(laid.cards))
 
     def _materials(self) -> Path:

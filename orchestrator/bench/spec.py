@@ -7,7 +7,7 @@ contains, the same on every machine and Python, and nested: asking for more keep
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -17,9 +17,11 @@ from orchestrator import planning
 from orchestrator.bench.cases import Case, Code, Files, load_code
 from orchestrator.bench.data import file_called, files_called
 from orchestrator.bench.table import Table, TableCode
-from orchestrator.errors import ContentError, ModelUnavailable
+from orchestrator.errors import ContentError, ModelUnavailable, UnknownName
+from orchestrator.routing import check_policy, named_models
 from orchestrator.store import ModelStore
 from orchestrator.types import Budget, Json, Name, Record, Task
+from orchestrator.workspace import Workspace
 from orchestrator.yamlfile import YamlFile, read_yaml
 
 ArmKind = Literal["floor", "reference", "small", "encoder", "specialist", "crew"]
@@ -77,7 +79,7 @@ class Arm(Record):
 
 class Benchmark(Record):
     """The same cases through several arms. The first arm is compared with the strongest of kind
-    `reference`, or with the second where none is.
+    `reference`.
 
     Cases come from a data-set card (`dataset`) or from one's own CSV file (`table`).
     `models`: only these may answer, so that the outcome does not depend on what else is installed; empty
@@ -206,12 +208,50 @@ def insist_on_references(roots: Sequence[Path], benchmark: Benchmark, cases: Seq
                 )
 
 
+def insist_on_names(roots: Sequence[Path], benchmark: Benchmark, workspace: Workspace) -> None:
+    """Raises ContentError for a model, or an arm's agent, workflow or route, that is not there."""
+    allowed = {name: card for name, card in workspace.cards.items() if name in benchmark.models}
+    cards = allowed or workspace.cards
+    wanted: list[tuple[tuple[str | int, ...], str | None, Callable[[str], object]]] = [
+        (("models", place), name, workspace.card) for place, name in enumerate(benchmark.models)
+    ]
+    for place, arm in enumerate(benchmark.arms):
+        wanted += [
+            (("arms", place, "workflow"), arm.workflow, workspace.workflow),
+            (("arms", place, "agent"), arm.agent, workspace.agent),
+            (
+                ("arms", place, "route"),
+                arm.route,
+                lambda text: check_policy(text, cards),
+            ),
+        ]
+    for path, name, find in wanted:
+        try:
+            if name:
+                find(name)
+        except UnknownName as error:
+            raise _yaml_of(roots, benchmark.name).error(str(error), path) from None
+
+
+def insist_on_reference(roots: Sequence[Path], benchmark: Benchmark) -> None:
+    """Raises ContentError where no arm is what the first one is compared with."""
+    if all(arm.kind != "reference" for arm in benchmark.arms):
+        hint = "Write `kind: reference` beside the arm that the first one is compared with."
+        raise _yaml_of(roots, benchmark.name).error("no arm is of kind `reference`.", ("arms",), hint=hint)
+
+
 def code_of(roots: Sequence[Path], benchmark: Benchmark) -> Code:
     """The benchmark's `score.py`, or that of the one it names. Raises UnknownName or ContentError."""
     if benchmark.table:
         return TableCode(benchmark.table, folder_of(roots, benchmark.name) / "benchmark.yaml")
     wanted = benchmark.score or benchmark.name
     return load_code(file_called(roots, "score.py", "score.py of benchmark", wanted))
+
+
+def pinned_models(benchmark: Benchmark) -> tuple[str, ...]:
+    """The models that a benchmark says it needs: those of `models`, then those that its routes name."""
+    routes = (name for arm in benchmark.arms for name in named_models(arm.route))
+    return tuple(dict.fromkeys((*benchmark.models, *routes)))
 
 
 def installed_keys(store: ModelStore, models: Sequence[str]) -> dict[str, str]:

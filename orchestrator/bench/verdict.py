@@ -8,7 +8,8 @@ reference, but for a margin that was declared before the run.
     refuted        inferior: the whole interval lies below -margin
     inconclusive   neither; or not all declared cases have been run, in every arm that the ruling rests on
                    (the candidate, the references, the floors): who looks again after every few cases will
-                   see anything confirmed in the end, and who leaves out the strongest reference too
+                   see anything confirmed in the end, and who leaves out the strongest reference too; or all
+                   runs of the candidate or the reference failed before a model was asked
 
 Where a benchmark has several reference arms (with and without examples, say), the strongest one counts.
 
@@ -61,9 +62,14 @@ class Verdict(Record):
     ruling: Ruling
     reason: str
 
+    @property
+    def floor_ties(self) -> bool:
+        """Whether a trivial method comes within the margin of the reference: no evidence about models."""
+        return self.floor_rate is not None and self.floor_rate >= self.reference_rate - self.difference.margin
+
 
 def verdicts(benchmark: Benchmark, outcomes: Sequence[Outcome], design: Design) -> list[Verdict]:
-    """One for each family in which both arms answered at least one case."""
+    """One for each family in which the first arm and a reference answered at least one case."""
     found = (_rule(benchmark, family, outcomes, design) for family in benchmark.families)
     return [verdict for verdict in found if verdict]
 
@@ -84,6 +90,8 @@ def _rule(
 ) -> Verdict | None:
     grades = {arm.name: _grades(outcomes, family.category, arm.name) for arm in benchmark.arms}
     candidate = benchmark.arms[0].name
+    if not _references(benchmark):
+        return None
     reference = _strongest_reference(benchmark, grades)
     shared = sorted(grades[candidate].keys() & grades[reference].keys())
     if not shared:
@@ -96,7 +104,8 @@ def _rule(
     floor, declared_n = _best_floor(benchmark, rates), design.cases.get(family.category, len(shared))
     ties = floor is not None and rates[floor] >= rates[reference] - family.margin
     late = _unfinished(benchmark, family.category, outcomes, declared_n)
-    ruling = _ruling(found, interim=len(shared) < declared_n or bool(late), ties=ties)
+    mute = _mute((candidate, reference), family.category, outcomes)
+    ruling = _ruling(found, interim=len(shared) < declared_n or bool(late or mute), ties=ties)
     return Verdict(
         benchmark=benchmark.name,
         family=family.category,
@@ -111,7 +120,7 @@ def _rule(
         families_tested=design.families_tested,
         p_value=min(found.p_noninferior, found.p_inferior),
         ruling=ruling,
-        reason=_reason(found, ruling, declared_n, floor if ties else None, late),
+        reason=_reason(found, ruling, declared_n, floor if ties else None, late, mute),
     )
 
 
@@ -129,7 +138,12 @@ def _ruling(found: Difference, *, interim: bool, ties: bool) -> Ruling:
 
 
 def _reason(
-    found: Difference, ruling: Ruling, declared_n: int, tying_floor: str | None, late: Sequence[str]
+    found: Difference,
+    ruling: Ruling,
+    declared_n: int,
+    tying_floor: str | None,
+    late: Sequence[str],
+    mute: Sequence[str],
 ) -> str:
     margin = 100 * found.margin
     span = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f} points"
@@ -137,6 +151,8 @@ def _reason(
         return f"{found.n:,} of {declared_n:,} declared cases, no ruling before all are run: {span}"
     if late:
         return f"no ruling before all {declared_n:,} cases were run through {', '.join(late)} too: {span}"
+    if mute:
+        return f"no ruling: no run of {' or '.join(mute)} was completed, and none got as far as a model"
     if ruling == "refuted":
         return f"worse by more than {margin:g} points: {span}"
     if ruling == "confirmed":
@@ -160,7 +176,7 @@ def _strongest_reference(benchmark: Benchmark, grades: Mapping[str, Mapping[str,
 
 
 def _references(benchmark: Benchmark) -> list[str]:
-    return [arm.name for arm in benchmark.arms if arm.kind == "reference"] or [benchmark.arms[1].name]
+    return [arm.name for arm in benchmark.arms if arm.kind == "reference"]
 
 
 def _unfinished(
@@ -174,6 +190,16 @@ def _unfinished(
         if sum(count >= benchmark.repeats for count in own.values()) < declared_n:
             late.append(name)
     return late
+
+
+def _mute(arms: Sequence[str], category: str, outcomes: Sequence[Outcome]) -> list[str]:
+    """The arms that are out of order (no model may answer, an agent breaks): they are no comparison."""
+    answering = {
+        found.arm
+        for found in outcomes
+        if found.category == category and (found.status == "completed" or found.usage_by_model)
+    }
+    return [arm for arm in arms if arm not in answering]
 
 
 def _has(grades: Mapping[str, float], cases: Sequence[str]) -> bool:

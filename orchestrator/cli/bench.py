@@ -189,12 +189,13 @@ def _open(workspace: Path | None, name: str, cases: int | None, category: str | 
 
 def _bring_models(bench: Bench) -> None:
     """Pull what the benchmark needs and is not here."""
+    from orchestrator.bench.spec import pinned_models
     from orchestrator.cli.door import Door
     from orchestrator.cli.pulling import pull_all
     from orchestrator.settings import LoadedSettings
 
     store = bench.store()
-    absent = [name for name in bench.benchmark.models if store.state(name) != "installed"]
+    absent = [name for name in pinned_models(bench.benchmark) if store.state(name) != "installed"]
     if absent:
         pull_all(Door(bench.workspace, LoadedSettings(settings=bench.settings, origins={})), absent)
 
@@ -237,7 +238,7 @@ def _keep(bench: Bench, record: BenchRecord) -> list[Path]:
 @contextmanager
 def _shown() -> Iterator[OnOutcome]:
     """A bar with the time left on a terminal, and a line for each outcome elsewhere."""
-    from orchestrator.cli.console import seconds, to_people
+    from orchestrator.cli.console import first_line, seconds, to_people
 
     console = to_people()
     if not sys.stderr.isatty():
@@ -245,7 +246,8 @@ def _shown() -> Iterator[OnOutcome]:
         def tell(done: int, total: int, outcome: Outcome) -> None:
             mark = "✓" if outcome.solved else "✗"
             line = f"[{done}/{total}] {mark} {outcome.arm} {outcome.case_id}, {seconds(outcome.latency_s)}"
-            console.print(line, markup=False, highlight=False)
+            failed = f", {outcome.status}: {first_line(outcome.error)}" if outcome.error else ""
+            console.print(line + failed, markup=False, highlight=False)
 
         yield tell
         return
@@ -284,8 +286,19 @@ def _print(record: BenchRecord) -> None:
     columns = ("family", "arm", "n", "solved", "median", "J a case", "also")
     print_table(columns, rows, right=("n", "solved", "median", "J a case"))
     console.print()
+    for figure in record.figures:
+        if broken := figure.summary.failed_runs:
+            console.print(_failures(record, figure.family, figure.summary.arm, broken), markup=False)
     for found in record.verdicts:
         console.print(_sentence(found), markup=False, highlight=False)
+
+
+def _failures(record: BenchRecord, family: str, arm: str, many: int) -> str:
+    """How many runs of an arm ended without an answer, and what the first of them said."""
+    from orchestrator.cli.console import count, first_line
+
+    said = (o.error for o in record.outcomes if (o.category, o.arm) == (family, arm) and o.error)
+    return f"{family}: {count(many, 'run')} of {arm} without an answer, such as: {first_line(next(said, ''))}"
 
 
 def _sentence(found: Verdict) -> str:

@@ -7,13 +7,14 @@ comes out is climbed by the controller: a failed check moves one rung up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
-from orchestrator.errors import ModelUnavailable, UnknownName
+from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
 from orchestrator.routing import cascade, fixed, only, smallest_capable
 from orchestrator.routing.evidence import proven
 from orchestrator.routing.filters import Need, Surroundings, rejections
 from orchestrator.routing.policy import Policy
-from orchestrator.types import ModelCard, Rejected, Route
+from orchestrator.types import AgentSpec, ModelCard, Rejected, Route
 
 POLICIES: Mapping[str, Policy] = {
     "fixed": fixed.order,
@@ -22,19 +23,53 @@ POLICIES: Mapping[str, Policy] = {
     "only": only.order,
 }
 
-__all__ = ["POLICIES", "Need", "Surroundings", "check_policy", "proven", "route"]
+_FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B"}
+
+__all__ = [
+    "POLICIES",
+    "Need",
+    "Surroundings",
+    "check_able",
+    "check_policy",
+    "named_models",
+    "proven",
+    "route",
+]
 
 
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
     """Raises UnknownName for a policy, or a model of `fixed:MODEL` or `only:A,B`, that is not there."""
-    name, _, argument = text.partition(":")
+    name = text.partition(":")[0]
     if name not in POLICIES:
-        raise UnknownName("routing policy", text, [*POLICIES, "fixed:MODEL", "only:A,B"])
-    if name == "fixed" and argument not in cards:
-        raise UnknownName("model", argument, cards, hint=None if argument else "Write fixed:MODEL.")
-    for model in only.names(argument) if name == "only" else ():
+        raise UnknownName("routing policy", text, [*POLICIES, *_FORMS.values()])
+    for model in named_models(text):
         if model not in cards:
-            raise UnknownName("model", model, cards, hint=None if model else "Write only:A,B.")
+            raise UnknownName("model", model, cards, hint=None if model else f"Write {_FORMS[name]}.")
+
+
+def check_able(policy: str, agents: Iterable[AgentSpec], cards: Mapping[str, ModelCard]) -> None:
+    """Raises InvalidInput where a policy names models and none of them can do what an agent needs."""
+    named = named_models(policy)
+    unserved = [spec for spec in agents if named and not _able(spec, named, cards)]
+    if unserved:
+        smallest_first = sorted(cards, key=lambda name: (cards[name].parameters or 0, name))
+        others = (_able(spec, smallest_first, cards)[:1] for spec in unserved)
+        enough = dict.fromkeys([*named, *chain.from_iterable(others)])
+        who, what = unserved[0].name, ", ".join(sorted(unserved[0].needs))
+        raise InvalidInput(
+            f"Under {policy!r} nothing can answer agent {who!r}, which needs: {what}.",
+            hint=f"Name more models: --route only:{','.join(enough)}",
+        )
+
+
+def _able(spec: AgentSpec, names: Iterable[str], cards: Mapping[str, ModelCard]) -> list[str]:
+    return [name for name in names if spec.needs <= cards[name].capabilities]
+
+
+def named_models(policy: str) -> list[str]:
+    """The models that the text of a policy names; none for one that takes what there is."""
+    name, _, argument = policy.partition(":")
+    return [argument] if name == "fixed" else only.names(argument) if name == "only" else []
 
 
 def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surroundings) -> Route:

@@ -61,7 +61,11 @@ def arms_but_for_words(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "left_out"),
-    [("clinc150", {"small-zero", "small-few"}), ("nestful", {"small-zero", "small-few", "reference"})],
+    [
+        ("clinc150", {"small-zero", "small-few"}),
+        ("nestful", {"small-zero", "small-few", "reference"}),
+        ("snips", {"small-zero", "crew", "reference"}),
+    ],
 )
 def test_a_repetition_asks_in_the_same_words(name: str, left_out: set[str]) -> None:
     """All arms of the first time but those that were far behind, on the cases that it left over."""

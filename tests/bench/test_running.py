@@ -13,12 +13,12 @@ from orchestrator.bench.ledger import code_hash, hashed_files
 from orchestrator.bench.origin import write_record
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.running import Bench
-from orchestrator.errors import ContentError, InvalidInput, UnknownName, UserError
+from orchestrator.errors import ContentError, InvalidInput, ModelUnavailable, UnknownName, UserError
 from orchestrator.settings import Settings
 from orchestrator.types import Json
 from orchestrator.workspace import Workspace
 from tests.bench.words import CASES, SCORE, SPEC, open_bench, run
-from tests.core.world import write
+from tests.core.world import add_model, write
 
 
 async def run_and_record(root: Path) -> BenchRecord:
@@ -295,3 +295,39 @@ def test_an_arm_may_take_all_that_a_case_has(root: Path) -> None:
     arms = [SPEC["arms"][0] | {"with": {"text": "${case}"}}, SPEC["arms"][1]]
     write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}))
     assert open_bench(root).cases
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "said"),
+    [
+        ("agent", "ecko", "Unknown agent 'ecko'"),
+        ("route", "fixed:smal", "Unknown model 'smal'"),
+        ("route", "best", "Unknown routing policy"),
+    ],
+)
+def test_what_an_arm_names_and_is_not_there_has_a_line(root: Path, field: str, wrong: str, said: str) -> None:
+    arms = [SPEC["arms"][0] | {field: wrong}, SPEC["arms"][1]]
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}, indent=1))
+    with pytest.raises(ContentError, match=said) as raised:
+        open_bench(root)
+    lines = raised.value.file.read_text("utf-8").splitlines()
+    assert wrong in lines[(raised.value.line or 0) - 1]
+
+
+def test_without_a_reference_there_is_nothing_to_compare_with(root: Path) -> None:
+    arms = [arm | {"kind": "small"} for arm in SPEC["arms"]]
+    write(root, "benchmarks/words/benchmark.yaml", json.dumps(SPEC | {"arms": arms}))
+    with pytest.raises(ContentError, match="no arm is of kind `reference`"):
+        open_bench(root)
+
+
+async def test_a_model_that_a_route_names_must_be_here_though_models_does_not_name_it(root: Path) -> None:
+    source = {
+        "options": {},
+        "files": [{"name": "w", "parts": ["file:w"], "sha256": "0" * 64, "size_bytes": 1}],
+    }
+    add_model(root, "large", 9, role="reference", **source)
+    assert not open_bench(root).benchmark.models
+    with pytest.raises(ModelUnavailable, match="lilliput models pull large"):
+        await run(root)
+    assert not list((root / "state").rglob("outcomes*")), "no case was run"

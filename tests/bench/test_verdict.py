@@ -7,6 +7,7 @@ import pytest
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.spec import Arm, Benchmark, Family
 from orchestrator.bench.verdict import Design, Verdict, verdicts
+from orchestrator.types import Usage
 from tests.bench.helpers import make_outcome
 
 
@@ -171,3 +172,35 @@ def test_only_cases_that_both_answered_count() -> None:
     (found,) = verdicts(benchmark(), outcomes, design(5))
     assert found.difference.n == 5
     assert verdicts(benchmark(), grades("crew", 3, 5), design(5)) == []
+
+
+def broken(outcome: Outcome) -> Outcome:
+    return outcome.model_copy(update={"status": "failed", "usage_by_model": {}})
+
+
+@pytest.mark.parametrize("arm", ["crew", "reference"])
+def test_an_arm_that_is_out_of_order_is_no_comparison(arm: str) -> None:
+    solved = {"crew": 380, "reference": 380, arm: 0}
+    outcomes = [found for name, many in solved.items() for found in grades(name, many, 400)]
+    spec = benchmark()
+    spec = spec.model_copy(update={"arms": spec.arms[:2]})
+    (before,) = verdicts(spec, outcomes, design(400))
+    assert before.ruling == {"crew": "refuted", "reference": "confirmed"}[arm], "bad answers count"
+    outcomes = [broken(found) if found.arm == arm else found for found in outcomes]
+    (after,) = verdicts(spec, outcomes, design(400))
+    assert after.ruling == "inconclusive"
+    assert after.reason.startswith(f"no ruling: no run of {arm} was completed")
+
+
+def test_an_arm_that_always_fails_after_a_model_was_asked_counts() -> None:
+    used = {"large": Usage(calls=1)}
+    crew = [broken(found).model_copy(update={"usage_by_model": used}) for found in grades("crew", 0, 400)]
+    outcomes = [*crew, *grades("reference", 300, 400), *grades("floor", 0, 400)]
+    (found,) = verdicts(benchmark(), outcomes, design(400))
+    assert found.ruling == "refuted"
+
+
+def test_without_a_reference_there_is_nothing_to_rule_on() -> None:
+    spec = benchmark()
+    alone = spec.model_copy(update={"arms": tuple(arm for arm in spec.arms if arm.kind != "reference")})
+    assert verdicts(alone, grades("crew", 1, 2), design(2)) == []

@@ -21,7 +21,7 @@ def words(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     card = {"name": "words", "description": "", "licence": "none", "origin": "tests", "files": [file]}
     arms = [
         {"name": "crew", "agent": "shout", "route": "fixed:small"},
-        {"name": "reference", "agent": "shout", "route": "fixed:large"},
+        {"name": "reference", "agent": "shout", "route": "fixed:large", "kind": "reference"},
     ]
     write(
         desk,
@@ -190,12 +190,19 @@ def test_records_of_two_benchmarks_are_not_compared(words: Path, lilliput: Lilli
     assert "records of 'words' and of 'others'" in said.err
 
 
-def test_a_record_that_is_none_is_refused(lilliput: Lilliput, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"kind": "demo"}', "is a record of demo, which rules on nothing"),
+        ("{}", "is no record of a benchmark"),
+    ],
+)
+def test_a_record_that_is_none_is_refused(lilliput: Lilliput, tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "other.json"
-    file.write_text('{"kind": "demo"}')
+    file.write_text(text)
     said = lilliput("bench", "report", str(file))
     assert said.code == 2
-    assert "is no record of a benchmark" in said.err
+    assert reason in said.err
 
 
 @pytest.mark.usefixtures("words")

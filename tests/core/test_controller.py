@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import InvalidInput, ModelError, ModelUnavailable, UnknownName, UserError
 from orchestrator.types import GenerateRequest, Progress, Task
 from tests.core.world import (
+    add_agent,
     add_model,
     add_workflow,
     cut_off,
@@ -240,3 +241,17 @@ class TestErrorsOfTheUser:
             with pytest.raises(error, match=message):
                 await world.run(wrong)
             assert world.records.runs() == []
+
+    async def test_one_model_for_a_workflow_that_needs_two_kinds_says_what_to_name(self, root: Path) -> None:
+        add_agent(root, "find", needs=["embed"])
+        add_model(root, "encoder", 5, capabilities=["embed"])
+        add_model(root, "encoder-xl", 50, capabilities=["embed"])
+        steps = {name: {"agent": name, "with": {"text": "x"}} for name in ("echo", "find")}
+        add_workflow(root, "both", steps)
+        add_workflow(root, "perhaps", {**steps, "find": {**steps["find"], "optional": True}})
+        async with open_world(root, {"small": says("hi")}) as world:
+            with pytest.raises(InvalidInput, match=r"agent 'find', .* --route only:small,encoder$"):
+                await world.run(task(workflow="both", route="fixed:small"))
+            assert world.records.runs() == []
+            result, _, _ = await world.run(task(workflow="perhaps", route="fixed:small"))
+        assert result.status == "completed"
