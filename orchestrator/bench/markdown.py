@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from orchestrator.bench.headline import Ruled, ruled_families
 from orchestrator.bench.plots import family_name
 from orchestrator.bench.record import BenchRecord
+from orchestrator.bench.verdict import Ruling, Verdict
 
 BEGIN, END = "<!-- verdicts: make readme -->", "<!-- end of verdicts -->"
 _HEAD = (
@@ -16,8 +19,12 @@ _HEAD = (
 
 
 def verdict_table(records: Sequence[BenchRecord]) -> str:
-    """One row a family. Ratios are larger over small, of the arms that were compared, failures included."""
-    return "\n".join([*_HEAD, *(_row(ruled) for ruled in ruled_families(records))]) + "\n"
+    """How many rulings of each kind, then one row a family.
+
+    Ratios are larger over small, of the arms that were compared, failures included.
+    """
+    families = ruled_families(records)
+    return "\n".join([_count(families), "", *_HEAD, *map(_row, families)]) + "\n"
 
 
 def with_table(text: str, records: Sequence[BenchRecord]) -> str:
@@ -29,12 +36,18 @@ def with_table(text: str, records: Sequence[BenchRecord]) -> str:
     return f"{before}{BEGIN}\n{verdict_table(records)}{END}{after}"
 
 
+def _count(families: Sequence[Ruled]) -> str:
+    found = Counter(ruled.verdict.ruling for ruled in families)
+    said = ", ".join(f"{found[ruling]} {ruling}" for ruling in get_args(Ruling))
+    return f"So far, of {len(families)} families: **{said}**."
+
+
 def _row(ruled: Ruled) -> str:
     verdict = ruled.verdict
     interval = verdict.difference.interval
     cells = (
-        family_name(ruled),
-        f"**{verdict.ruling}**",
+        _subtask(ruled),
+        _ruling(verdict),
         f"{verdict.candidate} {100 * verdict.candidate_rate:.1f} %",
         f"{verdict.reference} {100 * verdict.reference_rate:.1f} %",
         f"{100 * verdict.difference.value:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})",
@@ -43,6 +56,17 @@ def _row(ruled: Ruled) -> str:
         _times(*(figure.costs.per_success.joules for figure in (ruled.reference, ruled.candidate))),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _subtask(ruled: Ruled) -> str:
+    what = ruled.record.benchmark.description.replace("|", r"\|").rstrip(".")
+    return f"{what} ({family_name(ruled)})"
+
+
+def _ruling(verdict: Verdict) -> str:
+    """With the reason where the interval does not show it: cases that a trivial method solves as well."""
+    no_evidence = verdict.ruling == "inconclusive" and verdict.floor_ties
+    return f"**{verdict.ruling}**" + (f"; {verdict.floor} does as well" if no_evidence else "")
 
 
 def _times(larger: float | None, small: float | None) -> str:

@@ -44,7 +44,8 @@ Example = Annotated[
     typer.Option("--example", metavar="N", min=1, help="The workflow's own example N as the input."),
 ]
 Policy = Annotated[
-    str | None, typer.Option("--route", metavar="POLICY", help="cascade, smallest-capable or fixed:MODEL.")
+    str | None,
+    typer.Option("--route", metavar="POLICY", help="cascade, smallest-capable, fixed:MODEL or only:A,B."),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Short for --route fixed:NAME.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Approve every write of this run.")]

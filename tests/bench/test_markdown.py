@@ -27,17 +27,30 @@ def committed() -> list[BenchRecord]:
 
 
 def test_a_family_is_a_row(record: BenchRecord) -> None:
-    rows = verdict_table([record]).splitlines()
+    count, _, *rows = verdict_table([record]).splitlines()
     assert len(rows) == 3
-    assert rows[2].startswith("| words | **")
+    assert count.startswith("So far, of 1 families: **")
+    assert f"1 {record.verdicts[0].ruling}" in count
+    assert rows[2].startswith("| Say the word (words) | **")
     assert f"| {record.verdicts[0].difference.n} |" in rows[2]
     assert rows[2].count("|") == rows[0].count("|")
+
+
+def test_a_floor_that_does_as_well_is_said(record: BenchRecord) -> None:
+    (verdict,) = record.verdicts
+    unclear = verdict.model_copy(update={"ruling": "inconclusive"})
+    tied = unclear.model_copy(update={"floor": "guess", "floor_rate": verdict.reference_rate})
+    for found, said in (
+        (unclear, "| **inconclusive** |"),
+        (tied, "| **inconclusive**; guess does as well |"),
+    ):
+        assert said in verdict_table([record.model_copy(update={"verdicts": (found,)})])
 
 
 def test_it_goes_between_the_markers_and_nothing_else_changes(record: BenchRecord) -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     new = with_table(text, [record])
-    assert new.startswith(f"before\n{BEGIN}\n| subtask")
+    assert new.startswith(f"before\n{BEGIN}\nSo far, of 1 families")
     assert new.endswith(f"{END}\nafter\n")
     assert "old" not in new
     assert with_table(new, [record]) == new
