@@ -20,17 +20,11 @@ if TYPE_CHECKING:
     from orchestrator.bench.running import Bench
     from orchestrator.bench.verdict import Verdict
 
-app = typer.Typer(
-    help="Benchmarks: quality and cost of small models against a larger one.", no_args_is_help=True
-)
+app = typer.Typer(help="Benchmarks: small models against a larger one.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark of `lilliput bench list`.")]
 Cases = Annotated[
     int | None, typer.Option("-n", "--cases", min=1, help="At most so many cases of each family.")
 ]
-
-
-for _command in ("report", "compare", "publish", "export", "table"):
-    app.command()(getattr(bench_records, _command))
 
 
 @app.command("list")
@@ -69,7 +63,10 @@ def run(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Run a benchmark, from where it was stopped, and say what it shows. May be killed at any moment."""
+    """Run a benchmark from where it was stopped, and rule on it.
+
+    It fetches the models that it names, and may be killed at any moment.
+    """
     from orchestrator.cli.console import print_json, to_people
 
     bench = _open(workspace, name, cases, category)
@@ -89,7 +86,10 @@ def suite(
     remark: Annotated[str | None, typer.Option("--remark", help="For the records.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Run every benchmark of benchmarks/suite.yaml; what cannot run says why, and the others run."""
+    """Run every benchmark of benchmarks/suite.yaml.
+
+    What cannot run says why, and the others run.
+    """
     from orchestrator.bench.suite import read_suite
     from orchestrator.cli.console import complain, to_people
     from orchestrator.errors import LilliputError
@@ -135,7 +135,7 @@ def load(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Time an arm under load: how cases arrive decides how long they wait."""
+    """Time an arm under load, with cases that arrive by a pattern."""
     import anyio
 
     from orchestrator.cli.console import print_json, print_table, seconds
@@ -169,6 +169,10 @@ def load(
         *map(_rate, rates),
     )
     return print_table(columns, [row], right=columns[2:])
+
+
+for _command in ("report", "compare", "publish", "export", "table"):
+    app.command()(getattr(bench_records, _command))
 
 
 def _run(bench: Bench, arms: list[str], remark: str | None) -> BenchRecord:

@@ -46,7 +46,7 @@ def report(
 def compare(
     first: Which, second: Which, as_json: JsonOption = False, workspace: WorkspaceOption = None
 ) -> None:
-    """Compare two records of one benchmark: two machines, two commits, two days."""
+    """Compare two records of one benchmark: machines, commits, days."""
     from orchestrator.bench.comparing import changes, differing
     from orchestrator.cli.console import print_json, print_table, to_stdout
 
@@ -75,7 +75,10 @@ def compare(
 
 
 def publish(name: Which, workspace: WorkspaceOption = None) -> None:
-    """Write what a record says about each model to models/evidence/, where routing reads it."""
+    """Write what a record says about each model, for routing.
+
+    It goes into models/evidence/ of the strongest workspace.
+    """
     from orchestrator.bench import evidence
     from orchestrator.cli.console import to_people
     from orchestrator.errors import UserError
@@ -136,7 +139,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("predictions"),
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write what each arm answered as JSON lines, for somebody else's scorer."""
+    """Write what each arm answered as JSON lines, for another scorer."""
     from orchestrator.bench.library import export as write
     from orchestrator.cli.console import to_people
 

@@ -29,7 +29,10 @@ def demo(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Pull three small models and a larger one, run the service desk, and compare crew and reference."""
+    """Run the service desk and 20 real cases, and compare both ways.
+
+    It fetches what it takes: three small models and a larger one.
+    """
     import anyio
 
     from orchestrator.cli.console import print_json
@@ -146,3 +149,4 @@ def _keep(door: Door, report: DemoReport, picture: Path | None) -> None:
     if picture:
         picture.write_bytes(image.read_bytes())
     to_people().print(f"Record: {record}\nPicture: {picture or image}", markup=False)
+    to_people().print("Next: lilliput run --workflow service-desk --example 2", markup=False, highlight=False)

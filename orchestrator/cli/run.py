@@ -74,7 +74,7 @@ def run(
     events: Events = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Run a task: a workflow, one agent, or (with neither) a plan that a model writes.
+    """Run a workflow, one agent, or a plan that a model writes.
 
     The answer goes to stdout, progress to stderr. Exit code 3: a write waits for approval (see --yes).
     """

@@ -11,9 +11,7 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door, open_l
 if TYPE_CHECKING:
     from orchestrator.types import Subtask, WorkflowSpec
 
-app = typer.Typer(
-    help="Declared plans: which agents and tools work on a task, in which order.", no_args_is_help=True
-)
+app = typer.Typer(help="Declared plans: which agents and tools work on a task.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A workflow of `lilliput workflows list`.")]
 
 
