@@ -69,6 +69,8 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
         "type": "quantitative",
         "title": "small minus larger, points of quality",
         "axis": {"tickCount": 5},
+        # A margin at the very edge would be drawn on the frame.
+        "scale": {"padding": 10},
     }
     y = {"field": "family", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
     zero = {"x": {"datum": 0, "type": "quantitative"}}
