@@ -197,7 +197,7 @@ def _mute(arms: Sequence[str], category: str, outcomes: Sequence[Outcome]) -> li
     answering = {
         found.arm
         for found in outcomes
-        if found.category == category and (found.status == "completed" or found.usage_by_model)
+        if found.category == category and (found.status == "completed" or found.usage.calls)
     }
     return [arm for arm in arms if arm not in answering]
 

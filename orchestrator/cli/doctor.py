@@ -112,7 +112,7 @@ def _state_problems(door: Door) -> Iterator[dict[str, Any]]:
 
 def _setting_problems(door: Door) -> Iterator[dict[str, Any]]:
     """Settings that somebody made and that name what is not there."""
-    from orchestrator.errors import UnknownName
+    from orchestrator.errors import UserError
     from orchestrator.routing import check_policy
 
     settings, place = door.settings, door.workspace
@@ -127,7 +127,7 @@ def _setting_problems(door: Door) -> Iterator[dict[str, Any]]:
             continue
         try:
             find(getattr(settings, name))
-        except UnknownName as error:
+        except UserError as error:
             said = f"Setting {name!r} from {door.loaded.origins[name]}: {error}"
             yield {"file": None, "line": None, "message": said, "hint": None}
 

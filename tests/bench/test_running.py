@@ -331,3 +331,13 @@ async def test_a_model_that_a_route_names_must_be_here_though_models_does_not_na
     with pytest.raises(ModelUnavailable, match="lilliput models pull large"):
         await run(root)
     assert not list((root / "state").rglob("outcomes*")), "no case was run"
+
+
+async def test_a_reference_that_no_model_may_answer_is_not_ruled_on(root: Path) -> None:
+    """Its card is here and its weights are, but it cannot do what the agent needs."""
+    add_model(root, "large", 9, role="reference", capabilities=["embed"])
+    bench, ledger, _ = await run(root)
+    (verdict,) = bench.record({}, ledger).verdicts
+    assert (verdict.candidate_rate > 0, verdict.reference_rate) == (True, 0.0)
+    assert verdict.ruling == "inconclusive"
+    assert verdict.reason.startswith("no ruling: no run of reference was completed")

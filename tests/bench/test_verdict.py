@@ -175,7 +175,7 @@ def test_only_cases_that_both_answered_count() -> None:
 
 
 def broken(outcome: Outcome) -> Outcome:
-    return outcome.model_copy(update={"status": "failed", "usage_by_model": {}})
+    return outcome.model_copy(update={"status": "failed", "usage": Usage()})
 
 
 @pytest.mark.parametrize("arm", ["crew", "reference"])
@@ -193,8 +193,8 @@ def test_an_arm_that_is_out_of_order_is_no_comparison(arm: str) -> None:
 
 
 def test_an_arm_that_always_fails_after_a_model_was_asked_counts() -> None:
-    used = {"large": Usage(calls=1)}
-    crew = [broken(found).model_copy(update={"usage_by_model": used}) for found in grades("crew", 0, 400)]
+    used = Usage(calls=1)
+    crew = [broken(found).model_copy(update={"usage": used}) for found in grades("crew", 0, 400)]
     outcomes = [*crew, *grades("reference", 300, 400), *grades("floor", 0, 400)]
     (found,) = verdicts(benchmark(), outcomes, design(400))
     assert found.ruling == "refuted"

@@ -76,3 +76,13 @@ def test_a_setting_that_names_what_is_not_there_is_a_problem(
     assert said.code == 1
     assert f"Setting '{name}' from LILLIPUT_{name.upper()}: Unknown" in said.out
     assert "No problem was found" not in said.out
+
+
+def test_a_setting_that_names_a_broken_model_is_no_end_of_it(
+    desk: Path, lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(desk, {"models/bad.yaml": "name: bad\nruntime: magic\n"})
+    monkeypatch.setenv("LILLIPUT_REFERENCE_MODEL", "bad")
+    said = lilliput("doctor")
+    assert said.code == 1
+    assert said.out.count("bad.yaml:") == 2
