@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.agent import Call, messages_of
-from orchestrator.kit.spans import locate
+from orchestrator.kit.spans import locate, quoted
 from orchestrator.types import AgentSpec, Answer, Json, Message
 
 _MOST_SPANS, _TOKENS_PER_SPAN = 12, 16
-_NONE = '{"spans": []}'
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
@@ -40,7 +39,7 @@ def _messages(spec: AgentSpec, inputs: Json) -> list[Message]:
     turns = []
     for example in inputs.get("examples") or []:
         before = messages_of(spec, {**inputs, "text": example["text"]})[-1]
-        turns += [before, Message(role="assistant", content=example["label"] or _NONE)]
+        turns += [before, Message(role="assistant", content=example["label"] or quoted("", ()))]
     return [system, *turns, asked]
 
 
