@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,8 @@ _CHARACTER_PX = 6.5
 _LINE_PX = 12.0
 _GAP_PX = 7.0
 _RADIUS_PX = 5.0
+# As much as covering eight square pixels of a name.
+_ELSEWHERE = 80.0
 _HEIGHTS_PX = (0.0, -9.0, 9.0, -18.0, 18.0, -27.0, 27.0, -36.0, 36.0, -48.0, 48.0)
 
 
@@ -43,6 +46,11 @@ class Box(NamedTuple):
         down = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(across, 0.0) * max(down, 0.0)
 
+    def distance(self, x: float, y: float) -> float:
+        """Pixels from its nearest edge; 0 inside."""
+        across = max(self.left - x, x - self.right, 0.0)
+        return math.hypot(across, max(self.top - y, y - self.bottom, 0.0))
+
 
 def place(points: Sequence[Point], width: float, height: float) -> list[Label]:
     """One for each point, in their order; taken one after the other, each where it covers least."""
@@ -51,7 +59,10 @@ def place(points: Sequence[Point], width: float, height: float) -> list[Label]:
     labels = []
     for point in points:
         costs = {
-            label: abs(label.dy) + _cost(box_of(point, label), taken, lines, frame) for label in _possible()
+            label: abs(label.dy)
+            + _cost(box_of(point, label), taken, lines, frame)
+            + _ELSEWHERE * (nearest(box_of(point, label), points) != point)
+            for label in _possible()
         }
         label = min(costs, key=lambda label: costs[label])
         taken.append(box_of(point, label))
@@ -76,6 +87,11 @@ def box_of(point: Point, label: Label) -> Box:
     left = start if label.align == "left" else start - wide
     middle = point.y + label.dy
     return Box(left, middle - _LINE_PX / 2, left + wide, middle + _LINE_PX / 2)
+
+
+def nearest(box: Box, points: Sequence[Point]) -> Point:
+    """The point that a reader takes a name for."""
+    return min(points, key=lambda point: box.distance(point.x, point.y))
 
 
 def mark_of(point: Point) -> Box:

@@ -19,10 +19,10 @@ _COLOURS = {"confirmed": "#2e7d4f", "refuted": "#b3372f", "inconclusive": "#8a7a
 _KINDS = {
     "specialist": "#2e7d4f",
     "encoder": "#2e7d4f",
-    "crew": "#2f6db3",
-    "small": "#7aa6d6",
+    "crew": "#1f4f96",
+    "small": "#4f8fd0",
     "reference": "#b3372f",
-    "floor": "#9a9a9a",
+    "floor": "#7d7d7d",
 }
 Axis = Literal["latency", "energy"]
 
@@ -135,7 +135,7 @@ def _panel(family: str, rows: list[dict[str, Any]], what: Axis) -> dict[str, Any
     layers: list[dict[str, Any]] = [
         {"mark": line, "encoding": {**point, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
         {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1}, "encoding": point},
-        {"mark": name, "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "arm"}}},
+        {"mark": name, "encoding": {**point, "text": {"field": "arm"}}},
     ]
     return {
         "title": family,

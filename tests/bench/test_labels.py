@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from orchestrator.bench.labels import Box, Label, Point, box_of, mark_of, place
+from orchestrator.bench.labels import Box, Label, Point, box_of, mark_of, nearest, place
 
 WIDTH, HEIGHT = 262.0, 180.0
 
@@ -47,3 +47,10 @@ def test_a_point_with_room_has_its_name_to_its_right() -> None:
 def test_a_point_at_the_right_edge_has_it_to_its_left() -> None:
     (label,) = place([point(255, 90)], WIDTH, HEIGHT)
     assert label.align == "right"
+
+
+def test_a_name_goes_where_a_reader_takes_it_for_its_own_points() -> None:
+    """Where it covers least, one of these would stand nearer to another point."""
+    points = [point(182, 95, "floor"), point(182, 114, "crew"), point(184, 119, "small-zero")]
+    for at, box in zip(points, boxes(points), strict=True):
+        assert nearest(box, points) == at
