@@ -77,7 +77,7 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
     layers = [
         ({"type": "rule", "color": "#444"}, zero),
         (
-            {"type": "tick", "color": "#444", "thickness": 2, "size": 18},
+            {"type": "tick", "color": "#444", "thickness": 2, "size": 14},
             {"x": {**x, "field": "margin"}, "y": y},
         ),
         (
@@ -92,7 +92,7 @@ def differences(families: Sequence[Ruled]) -> dict[str, Any]:
     return {
         "data": {"values": rows},
         "width": 300,
-        "height": {"step": 30},
+        "height": {"step": 22},
         "layer": [{"mark": mark, "encoding": encoding} for mark, encoding in layers],
     }
 
