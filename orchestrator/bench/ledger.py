@@ -8,7 +8,6 @@ outcome counts once, whatever was killed when: a line that was cut off is droppe
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from orchestrator.bench.environment import versions
 from orchestrator.bench.spec import Arm, Benchmark
 from orchestrator.errors import UserError
 from orchestrator.settings import Settings
-from orchestrator.store.files import folder_hash, replace_text
+from orchestrator.store.files import folder_hash, hash_of, replace_text
 from orchestrator.store.locks import locked
 from orchestrator.types import Json
 from orchestrator.workspace import Workspace
@@ -218,8 +217,3 @@ def _prompts(workspace: Workspace, arm: Arm) -> dict[str, str]:
 
 def _hash_file(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def hash_of(value: Any) -> str:
-    """sha256 of a value as JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -22,7 +22,7 @@ from orchestrator.bench.data import (
 )
 from orchestrator.bench.environment import commit_of
 from orchestrator.bench.gauge import Gauge
-from orchestrator.bench.ledger import Decisive, Ledger, fingerprint, hash_of, key_of, prompt_hashes
+from orchestrator.bench.ledger import Decisive, Ledger, fingerprint, key_of, prompt_hashes
 from orchestrator.bench.load import Load, LoadSummary, run_load, summarise_load
 from orchestrator.bench.origin import origin_of
 from orchestrator.bench.record import BenchRecord, Findings
@@ -48,7 +48,7 @@ from orchestrator.errors import ContentError, InvalidInput, UnknownName
 from orchestrator.records import utc_now
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.store.files import publish, sha256_of
+from orchestrator.store.files import hash_of, publish, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged
 from orchestrator.workspace import Workspace

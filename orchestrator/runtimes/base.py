@@ -36,6 +36,44 @@ class Language(Record):
     probability: float
 
 
+class Classified(Record):
+    """Probabilities, shape (texts, labels), in the order of the session's `labels`; rows sum to 1."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    probabilities: NDArray[np.float32]
+    prompt_tokens: int
+    duration_s: float
+
+
+class Tagged(Record):
+    """One part of a text, `text[start:end]`, with the probability of its least sure token."""
+
+    kind: str
+    start: int
+    end: int
+    probability: float
+
+
+class TaggedTexts(Record):
+    """The tagged parts of each text, in order."""
+
+    parts: tuple[tuple[Tagged, ...], ...]
+    least_sure: tuple[float, ...]
+    prompt_tokens: int
+    duration_s: float
+
+
+class PairScores(Record):
+    """How well the second text of each pair fits the first, in [0, 1]; shape (pairs,)."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    scores: NDArray[np.float32]
+    prompt_tokens: int
+    duration_s: float
+
+
 class LoadOptions(Record):
     """What a session needs to know about this machine."""
 
@@ -81,3 +119,25 @@ class Embedder(Session, Protocol):
 class LanguageDetector(Session, Protocol):
     async def detect(self, texts: Sequence[str]) -> list[Language]:
         """The most likely language of each text."""
+
+
+@runtime_checkable
+class Classifier(Session, Protocol):
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """What it chooses from; None: that no label fits."""
+
+    async def classify(self, texts: Sequence[str]) -> Classified:
+        """The probability of each label, for each text."""
+
+
+@runtime_checkable
+class Tagger(Session, Protocol):
+    async def tag(self, texts: Sequence[str]) -> TaggedTexts:
+        """The parts of each text that are of the kinds that it was trained for."""
+
+
+@runtime_checkable
+class PairScorer(Session, Protocol):
+    async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> PairScores:
+        """How well the texts of each pair go together."""

@@ -29,7 +29,7 @@ from orchestrator.runtimes.native import (
 )
 from orchestrator.runtimes.pooling import buckets, mean_pooled, padded
 from orchestrator.runtimes.worker import Stopped, Worker
-from orchestrator.types import ModelCard
+from orchestrator.types import HEAD_FILE, Head, ModelCard
 
 DEFAULT_MAX_TOKENS = 256
 _PADDED_TOKENS = 2048
@@ -60,7 +60,12 @@ def load(card: ModelCard, options: LoadOptions) -> EncoderSession:
             f"Model {card.name!r} in {options.folder} cannot be loaded: {error}.",
             hint=f"Type `lilliput models rm {card.name}` and pull it again.",
         ) from error
-    return EncoderSession(card, session, tokenizer, folder_bytes(options.folder))
+    parts = card, session, tokenizer, folder_bytes(options.folder)
+    if (head_file := options.folder / HEAD_FILE).is_file():
+        from orchestrator.runtimes.heads import with_head
+
+        return with_head(*parts, Head.model_validate_json(head_file.read_bytes()))
+    return EncoderSession(*parts)
 
 
 class EncoderSession:
@@ -71,7 +76,7 @@ class EncoderSession:
         self.resident_bytes = weights_bytes
         self._session = session
         self._inputs = {node.name for node in session.get_inputs()}
-        self._output = session.get_outputs()[0]
+        self._output = session.get_outputs()[0]  # last_hidden_state; a specialist's scores come after it
         self._tokenizer = tokenizer
         tokenizer.no_padding()  # tokenizer.json may ask to pad every text to 128
         tokenizer.enable_truncation(int(card.options.get("max_tokens", DEFAULT_MAX_TOKENS)))

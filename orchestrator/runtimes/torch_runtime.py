@@ -42,10 +42,7 @@ _PADDED_TOKENS = 4096
 def load(card: ModelCard, options: LoadOptions) -> Session:
     """Load the model; blocking. An embedder where the card embeds, else a generator."""
     need_file(card, options.folder, str(card.options.get("gguf_file", "config.json")))
-    os.environ.update(_ENVIRONMENT)
-    import torch
-    import transformers
-
+    torch, transformers = import_torch()
     device = choose_device(
         options.device,
         cuda_found=torch.cuda.is_available(),
@@ -53,7 +50,6 @@ def load(card: ModelCard, options: LoadOptions) -> Session:
         mend="Install a build of torch with CUDA",
     )
     torch.set_num_threads(options.threads)
-    transformers.utils.logging.disable_progress_bar()
     embeds = "embed" in card.capabilities
     kind = transformers.AutoModel if embeds else transformers.AutoModelForCausalLM
     try:
@@ -67,6 +63,17 @@ def load(card: ModelCard, options: LoadOptions) -> Session:
     model.eval()
     session = TorchEmbedder if embeds else TorchGenerator
     return session(card, model, tokenizer)
+
+
+def import_torch() -> tuple[Any, Any]:
+    """torch and transformers, quiet, offline, and with threads that sleep while they wait."""
+    os.environ.update(_ENVIRONMENT)
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    return torch, transformers
 
 
 def _source(card: ModelCard) -> dict[str, Any]:

@@ -4,6 +4,10 @@ The graph is written out in the operators that run fastest on a CPU, which is no
 own fusions choose (measured, operator by operator). It ends at `last_hidden_state` (batch, tokens,
 dimensions); mean pooling and normalising belong to the runtime, which knows the attention mask.
 
+Where a delta lies beside the weights, it is merged into them, and its head becomes the output `scores`: of
+the normalised mean of the tokens' vectors for a text or a pair, of each token for tags. The head stays in
+float32.
+
 int8 (both weights and activations) needs care, or the embeddings drift: see `convert_smooth.py`.
 """
 
@@ -22,8 +26,10 @@ from orchestrator.errors import StoreError
 from orchestrator.store.blocks import Floats
 from orchestrator.store.convert_onnx import MICROSOFT, Graph
 from orchestrator.store.convert_smooth import divisors, largest_activations
+from orchestrator.store.delta import DELTA, read_delta
 from orchestrator.store.packing import BLOCK, pack
 from orchestrator.store.safetensors import read_safetensors
+from orchestrator.types import HEAD_FILE, Head
 
 if TYPE_CHECKING:
     from orchestrator.store.convert import Say
@@ -44,14 +50,18 @@ def run(request: Request, say: Say) -> None:
         name.removeprefix("bert."): values
         for name, values in read_safetensors(request.source / "model.safetensors").items()
     }
-    if request.precision == "float32":
-        say("writing the graph", None, None)
-        _write(request.output, weights, config, None)
-    else:
+    head = None
+    if (delta_file := request.source / DELTA).is_file():
+        delta = read_delta(delta_file)
+        weights, head = delta.applied(weights), delta.head
+        (request.output / HEAD_FILE).write_text(head.model_dump_json(indent=2) + "\n", "utf-8")
+    largest = None
+    if request.precision == "int8":
         say("looking for large activations", None, None)
         largest = _probe(request.work, weights, config, request.source / "tokenizer.json")
-        say("writing the graph", None, None)
-        _write(request.output, weights, config, largest)
+    say("writing the graph", None, None)
+    with Graph(request.output) as graph:
+        Encoder(graph, weights, config, largest, head).write()
     for name in _KEPT:
         shutil.copyfile(request.source / name, request.output / name)
 
@@ -78,13 +88,6 @@ def _config(path: Path) -> Config:
     )
 
 
-def _write(
-    folder: Path, weights: Mapping[str, Floats], config: Config, largest: Mapping[str, Floats] | None
-) -> None:
-    with Graph(folder) as graph:
-        Encoder(graph, weights, config, largest).write()
-
-
 def _probe(work: Path, weights: Mapping[str, Floats], config: Config, tokenizer: Path) -> dict[str, Floats]:
     """Write the float32 model with the inputs of its matrix products as outputs, and run it."""
     folder = work / "probe"
@@ -104,11 +107,13 @@ class Encoder:
         weights: Mapping[str, Floats],
         config: Config,
         largest: Mapping[str, Floats] | None,
+        head: Head | None = None,
     ) -> None:
         self._graph = graph
         self._weights = weights
         self._config = config
         self._largest = largest
+        self._head = head
         self.multiplied: dict[str, int] = {}  # activation that enters a matrix product -> its width
 
     def write(self, probe: bool = False) -> None:
@@ -119,13 +124,31 @@ class Encoder:
         self._graph.node("Identity", [hidden], "last_hidden_state")
         wide = ("batch", "tokens")
         outputs = self.multiplied if probe else {}
+        scores = {} if self._head is None or probe else {"scores": (np.float32, self._scores(self._head))}
         self._graph.save(
             dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (np.int64, wide)),
             {
                 "last_hidden_state": (np.float32, (*wide, self._config.hidden)),
+                **scores,
                 **{name: (np.float32, (*wide, width)) for name, width in outputs.items()},
             },
         )
+
+    def _scores(self, head: Head) -> tuple[int | str, ...]:
+        """The last layer, of the mean token's direction or of each token; returns its output's shape."""
+        graph, bias = self._graph, self._floats("head.bias")
+        if head.kind == "tag":
+            matrix = graph.weight("head.matrix", self._weights["head.weight"].T)
+            graph.node("Add", [graph.node("MatMul", ["last_hidden_state", matrix], "tags"), bias], "scores")
+            return ("batch", "tokens", head.width)
+        graph.constant("over tokens", [1])
+        graph.constant("last", [-1])
+        weight = graph.node("Unsqueeze", ["kept", "last"], "weight of tokens")
+        kept = graph.node("Mul", ["last_hidden_state", weight], "kept tokens")
+        total = graph.node("ReduceSum", [kept, "over tokens"], "sum of tokens", keepdims=0)
+        mean = graph.node("LpNormalization", [total], "embedding", axis=-1, p=2)
+        graph.node("Gemm", [mean, self._floats("head.weight"), bias], "scores", transB=1)
+        return ("batch", head.width)
 
     def _constants(self) -> None:
         graph, config = self._graph, self._config

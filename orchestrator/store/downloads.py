@@ -4,6 +4,8 @@
     downloads/parts/<key>           a finished part, by the hash of where it comes from
     downloads/parts/<key>.partial   a part that a cut connection left behind; the next pull resumes it
 
+    sources/<model>/<name>          kept for training; copied from there instead of fetched again
+
 A part has no hash of its own on the card, so it proves nothing until the file that it belongs to is
 assembled and hashed. Bytes that turn out wrong are deleted at once, lest they poison the next pull.
 """
@@ -11,6 +13,7 @@ assembled and hashed. Bytes that turn out wrong are deleted at once, lest they p
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +27,7 @@ class Downloads:
     def __init__(self, cache_dir: Path) -> None:
         self.files = cache_dir / "downloads" / "files"
         self.parts = cache_dir / "downloads" / "parts"
+        self._kept = cache_dir / "sources"
         self._locks = cache_dir / "locks"
 
     def make(self) -> None:
@@ -44,10 +48,21 @@ class Downloads:
 
     def cached_bytes(self, file: ModelFile) -> int:
         """How much of a file is here already."""
-        if self.file(file).is_file():
+        if self.file(file).is_file() or self._kept_file(file):
             return file.size_bytes
         found = sum(_size(self.part(source)) or _size(self.partial(source)) for source in file.parts)
         return min(found, file.size_bytes)
+
+    def take_kept(self, file: ModelFile, stage: Path) -> None:
+        """Copy what training has kept, if it is there; whoever uses it hashes it first."""
+        if kept := self._kept_file(file):
+            copied = stage / f"kept-{file.sha256}"
+            shutil.copyfile(kept, copied)
+            copied.replace(self.file(file))
+
+    def _kept_file(self, file: ModelFile) -> Path | None:
+        found = (place for place in self._kept.glob(f"*/{file.name}") if _size(place) == file.size_bytes)
+        return next(found, None)
 
     def forget_parts(self, file: ModelFile) -> int:
         freed = sum(remove(self.part(source)) for source in file.parts)

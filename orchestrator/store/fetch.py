@@ -69,6 +69,8 @@ class Fetch:
     def _is_here(self, file: ModelFile) -> bool:
         path = self.downloads.file(file)
         if not path.is_file():
+            self.downloads.take_kept(file, self.stage.folder)
+        if not path.is_file():
             return False
         self.report("verify", file.name)
         if sha256_of(path) == file.sha256:

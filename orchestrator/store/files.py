@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import UserError
 
@@ -94,6 +95,11 @@ def folder_hash(folder: Path) -> str:
     """sha256 over the names and contents of the files that lie in a folder itself."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return hashlib.sha256(json.dumps({path.name: sha256_of(path) for path in files}).encode()).hexdigest()
+
+
+def hash_of(value: Any) -> str:
+    """sha256 of a value as JSON, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def publish(folder: Path, target: Path) -> None:

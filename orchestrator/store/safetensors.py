@@ -31,6 +31,15 @@ def read_safetensors(path: Path) -> dict[str, Floats]:
         raise IntegrityError(f"{path.name} is no readable safetensors file: {error}.") from error
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """What the file says of itself; empty where it says nothing."""
+    try:
+        header, _ = _header(np.memmap(path, dtype=np.uint8, mode="r"))
+        return dict(header.get("__metadata__", {}))
+    except (ValueError, TypeError) as error:
+        raise IntegrityError(f"{path.name} is no readable safetensors file: {error}.") from error
+
+
 def _header(data: Any) -> tuple[dict[str, Any], int]:
     length = int(data[:8].view("<u8")[0])
     if length > min(len(data) - 8, _LONGEST_HEADER):

@@ -1,6 +1,7 @@
 """The model store: which models are installed, and how they come and go.
 
     models/<name>-<16 hex of the key>/   an installed model: its files and manifest.json
+    sources/                             published files, for training to start from
     downloads/                           fetched and not installed yet (`downloads.py`)
     staging/                             work in progress, private to one process (`staging.py`)
     locks/                               one file per thing that two processes must not do at once
@@ -145,11 +146,25 @@ class ModelStore:
         report("done", str(self._place(card)))
         return manifest
 
+    def sources(self, name: str, progress: Progress | None = None) -> Path:
+        """The published files of a model, verified, for training to start from; kept until it is removed."""
+        card = self._card(name)
+        target = self.cache_dir / "sources" / f"{name}-{card_key(card)[:16]}"
+        with locked(self._lock(name)), staged(self.cache_dir) as stage:
+            if not target.exists():
+                made = stage.make("sources")
+                for each, path in self._fetch(card, stage, Reporter(progress)).items():
+                    (made / each).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, made / each)
+                publish(made, target)
+                self._downloads.forget(card)
+        return target
+
     def remove(self, name: str) -> int:
         """Delete the model and its downloads. Returns the bytes freed."""
         card = self._card(name)
         with locked(self._lock(name)), staged(self.cache_dir) as stage:
-            freed = self._discard(self._versions(name), stage)
+            freed = self._discard([*self._versions(name), *self._kept_sources(name)], stage)
             return freed + self._downloads.forget(card)
 
     def sweep(self) -> int:
@@ -181,6 +196,10 @@ class ModelStore:
         folder = self.cache_dir / "models"
         pattern = re.compile(re.escape(name) + r"-[0-9a-f]{16}")
         return [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
+
+    def _kept_sources(self, name: str) -> list[Path]:
+        pattern = re.compile(re.escape(name) + r"-[0-9a-f]{16}")
+        return [p for p in (self.cache_dir / "sources").glob("*") if pattern.fullmatch(p.name)]
 
     def _is_absent(self, card: ModelCard) -> bool:
         return bool(card.files) and self._installed(card) is None

@@ -14,6 +14,7 @@ from orchestrator.types.base import (
     RuntimeName,
     Source,
 )
+from orchestrator.types.calibration import Baseline, Calibration, CalibrationFile, Guarantee
 from orchestrator.types.events import (
     ApprovalAsked,
     ApprovalGiven,
@@ -25,6 +26,7 @@ from orchestrator.types.events import (
     RunStarted,
     StepDone,
 )
+from orchestrator.types.learning import HEAD_FILE, Head, Learns, Specialism
 from orchestrator.types.models import (
     Conversion,
     Evidence,
@@ -58,11 +60,15 @@ from orchestrator.types.work import (
 )
 
 __all__ = [
+    "HEAD_FILE",
     "AgentSpec",
     "Answer",
     "ApprovalAsked",
     "ApprovalGiven",
+    "Baseline",
     "Budget",
+    "Calibration",
+    "CalibrationFile",
     "Capability",
     "Check",
     "Conversion",
@@ -73,7 +79,10 @@ __all__ = [
     "EvidenceFile",
     "GenerateRequest",
     "Generation",
+    "Guarantee",
+    "Head",
     "Json",
+    "Learns",
     "Measurement",
     "Message",
     "ModelCard",
@@ -93,6 +102,7 @@ __all__ = [
     "RunStarted",
     "RuntimeName",
     "Source",
+    "Specialism",
     "Status",
     "Step",
     "StepDone",

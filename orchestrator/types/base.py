@@ -10,7 +10,9 @@ Json = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 Source = Literal["measured", "modelled", "declared"]
 RuntimeName = Literal["encoder", "genai", "torch", "remote", "fasttext", "scripted"]
-Capability = Literal["generate", "json-schema", "logprobs", "embed", "detect-language"]
+Capability = Literal[
+    "generate", "json-schema", "logprobs", "embed", "detect-language", "classify", "tag", "score-pairs"
+]
 # In JSON in one order, whatever the hash seed: two dumps of one thing must be equal.
 Capabilities = Annotated[frozenset[Capability], PlainSerializer(sorted, list[str], when_used="json")]
 Device = Literal["cpu", "cuda", "auto"]

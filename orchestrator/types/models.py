@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from orchestrator.types.base import Capabilities, Device, Json, Name, Precision, Record, RuntimeName, Source
+from orchestrator.types.learning import Specialism
 
 _PART = re.compile(r"^(pypi:[A-Za-z0-9._-]+==[^/]+/.+|hf:[^/@]+/[^/@]+@[^/]+/.+|file:.+)$")
 
@@ -80,7 +81,8 @@ class ModelCard(Record):
     """One usable model: where it comes from, what it needs, what it can do, and what was measured.
 
     `role`: `crew` does the work, `reference` is the larger one it is judged against, and a `twin` is the
-    same model at another precision, used only when it is asked for by name.
+    same model at another precision, used only when it is asked for by name. So is a `candidate`, a specialist
+    that is not promoted.
     """
 
     name: Name
@@ -88,7 +90,7 @@ class ModelCard(Record):
     licence: str
     origin: str
     runtime: RuntimeName
-    role: Literal["crew", "reference", "twin"] = "crew"
+    role: Literal["crew", "reference", "twin", "candidate"] = "crew"
     capabilities: Capabilities
     languages: tuple[str, ...] = ()
     parameters: int | None = None
@@ -100,6 +102,7 @@ class ModelCard(Record):
     conversion: Conversion = Conversion()
     remote: RemoteEndpoint | None = None
     options: dict[str, str | int | float | bool] = {}
+    specialism: Specialism | None = None
     measured: tuple[Measurement, ...] = ()
     notes: str = ""
 

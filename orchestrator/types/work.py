@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from orchestrator.types.base import Capabilities, Json, Name, Record
+from orchestrator.types.learning import Learns
 from orchestrator.types.models import Usage
 
 
@@ -31,6 +32,7 @@ class AgentSpec(Record):
     min_confidence: float | None = None
     models: tuple[Name, ...] = ()
     untrusted_inputs: tuple[str, ...] = ()
+    learns: Learns | None = None
     options: dict[str, Any] = {}
 
 
@@ -158,7 +160,10 @@ StepStatus = Literal["completed", "failed", "skipped", "denied", "waiting"]
 
 
 class Step(Record):
-    """One model or tool call, as it is recorded. Never changed once written."""
+    """One model or tool call, as it is recorded. Never changed once written.
+
+    `taken_from`: the step (`RUN/INDEX`) whose answer a replay took instead of asking again.
+    """
 
     run_id: str
     index: int
@@ -174,6 +179,8 @@ class Step(Record):
     output: Any = None
     error: str | None = None
     confidence: float | None = None
+    abstained: bool = False
+    taken_from: str | None = None
     usage: Usage = Usage()
     started_at: str
     finished_at: str

@@ -1,0 +1,156 @@
+"""A delta is merged into its base, and its head becomes part of the graph."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from orchestrator.errors import StoreError
+from orchestrator.runtimes.base import Classifier, Embedder, LoadOptions, PairScorer, Tagger
+from orchestrator.runtimes.encoder import load
+from orchestrator.runtimes.heads import best_path, softmax
+from orchestrator.types import Conversion
+from tests.store.helpers import World, make_card, model_file
+from tests.store.test_convert import SIZES, real_store, tiny_encoder
+
+HIDDEN, RANK = SIZES["hidden_size"], 3
+CHANGED = "encoder.layer.1.attention.self.query.weight"
+ADDED = "encoder.layer.0.output.LayerNorm.bias"
+
+
+def parts(labels: int) -> dict[str, Any]:
+    random = np.random.default_rng(1)
+    return {
+        f"{CHANGED}:down": random.normal(size=(RANK, HIDDEN)).astype(np.float32),
+        f"{CHANGED}:up": random.normal(size=(HIDDEN, RANK)).astype(np.float16),
+        f"{ADDED}:add": random.normal(size=HIDDEN).astype(np.float32),
+        "head.weight": random.normal(size=(labels, HIDDEN)).astype(np.float32),
+        "head.bias": random.normal(size=labels).astype(np.float32),
+    }
+
+
+def install(world: World, head: dict[str, Any], tensors: dict[str, Any], precision: str = "float32") -> Any:
+    """(the loaded session, the transformers base) of a tiny encoder with this delta."""
+    source = world.cards / "bert"
+    base = tiny_encoder(source)
+    save_file(tensors, source / "delta.safetensors", metadata={"head": json.dumps(head)})
+    names = ("model.safetensors", "config.json", "tokenizer.json", "delta.safetensors")
+    card = make_card(
+        *(model_file(name, (source / name).read_bytes(), f"file:bert/{name}") for name in names),
+        capabilities=["classify"],
+        conversion=Conversion.model_validate({"recipe": "encoder-to-onnx", "precision": precision}),
+    )
+    store = real_store(world, card)
+    store.pull("tiny")
+    return load(card, LoadOptions(folder=store.folder("tiny"), threads=1)), base
+
+
+def expected_hidden(base: Any, tensors: dict[str, Any], ids: list[int]) -> Any:
+    import torch
+
+    state = base.state_dict()
+    up, down = (torch.from_numpy(tensors[f"{CHANGED}:{part}"].astype(np.float32)) for part in ("up", "down"))
+    state[CHANGED] = state[CHANGED] + up @ down
+    state[ADDED] = state[ADDED] + torch.from_numpy(tensors[f"{ADDED}:add"])
+    base.load_state_dict(state)
+    with torch.no_grad():
+        return base(torch.tensor([ids])).last_hidden_state[0].numpy()
+
+
+def test_a_classifier_computes_what_torch_computes(world: World) -> None:
+    tensors = parts(3)
+    session, base = install(
+        world, {"kind": "classify", "labels": ["a", "b", None], "temperature": 2.0}, tensors
+    )
+    hidden = expected_hidden(base, tensors, [1, 0, 1])
+    mean = hidden.mean(axis=0)
+    scores = tensors["head.weight"] @ (mean / np.linalg.norm(mean)) + tensors["head.bias"]
+    assert isinstance(session, Classifier)
+    assert session.labels == ("a", "b", None)
+    found = asyncio.run(session.classify(["the other the", "the"]))
+    assert found.probabilities[0] == pytest.approx(softmax(scores / 2.0), abs=1e-5)
+    assert found.probabilities.sum(axis=1) == pytest.approx([1, 1])
+    assert found.prompt_tokens == 4
+    assert isinstance(session, Embedder)
+    assert asyncio.run(session.embed(["the other the"])).vectors[0] == pytest.approx(
+        mean / np.linalg.norm(mean), abs=1e-5
+    )
+    session.close()
+
+
+def test_a_tagger_tags_words_as_torch_scores_them(world: World) -> None:
+    tensors = parts(3)
+    session, base = install(world, {"kind": "tag", "labels": ["O", "B-city", "I-city"]}, tensors)
+    hidden = expected_hidden(base, tensors, [1, 0, 1, 0])
+    shares = softmax(hidden @ tensors["head.weight"].T + tensors["head.bias"])
+    assert isinstance(session, Tagger)
+    found = asyncio.run(session.tag(["the big the sea", ""]))
+    rules = np.array([[True, True, False], [True, True, True], [True, True, True]])
+    path = best_path(np.log(shares + 1e-9), rules)
+    tagged = {word for part in found.parts[0] for word in "the big the sea"[part.start : part.end].split()}
+    words = [word for word, tag in zip(["the", "big", "the", "sea"], path, strict=True) if tag]
+    assert tagged == set(words)
+    assert found.least_sure[0] == pytest.approx(min(shares[i, tag] for i, tag in enumerate(path)), abs=1e-4)
+    assert found.parts[1] == ()
+    session.close()
+
+
+def test_pairs_are_scored_between_0_and_1(world: World) -> None:
+    session, _ = install(world, {"kind": "score-pairs"}, parts(1))
+    assert isinstance(session, PairScorer)
+    found = asyncio.run(session.score_pairs([("the", "big sea"), ("the big sea", "the")]))
+    assert found.scores.shape == (2,)
+    assert ((found.scores > 0) & (found.scores < 1)).all()
+    session.close()
+
+
+def test_int8_keeps_the_labels(world: World) -> None:
+    tensors = parts(3)
+    head = {"kind": "classify", "labels": ["a", "b", "c"]}
+    session, base = install(world, head, tensors, "int8")
+    hidden = expected_hidden(base, tensors, [1, 0])
+    mean = hidden.mean(axis=0)
+    shares = softmax(tensors["head.weight"] @ (mean / np.linalg.norm(mean)) + tensors["head.bias"])
+    found = asyncio.run(session.classify(["the sea"]))
+    assert found.probabilities[0] == pytest.approx(shares, abs=0.03)
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "spoil", "message"),
+    [
+        ({"kind": "classify", "labels": ["a", "b"]}, {}, "no head for its 2 labels"),
+        ({"kind": "sing"}, {}, "does not say what its head is"),
+        (
+            {"kind": "tag", "labels": ["O", "B-x", "I-x"]},
+            {"nothing.weight:add": np.zeros(3)},
+            "does not have",
+        ),
+        ({"kind": "tag", "labels": ["O", "B-x", "I-x"]}, {f"{ADDED}:add": np.zeros(3)}, "its base's"),
+        (
+            {"kind": "tag", "labels": ["O", "B-x", "I-x"]},
+            {f"{CHANGED}:down": np.zeros((RANK + 1, HIDDEN))},
+            "do not fit together",
+        ),
+    ],
+    ids=["too few labels", "no such head", "unknown weight", "another size", "ranks differ"],
+)
+def test_a_delta_that_does_not_fit_is_refused(
+    world: World, head: dict[str, Any], spoil: dict[str, Any], message: str
+) -> None:
+    spoilt = {name: value.astype(np.float32) for name, value in spoil.items()}
+    with pytest.raises(StoreError, match=message):
+        install(world, head, {**parts(3), **spoilt})
+    assert not any((world.cache / "models").glob("*")), "a half-installed specialist"
+
+
+def test_no_part_begins_in_the_middle() -> None:
+    """The likeliest tag of each word alone would be I-x, which nothing may begin with."""
+    logs = np.log(np.array([[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]], dtype=np.float32))
+    follow = np.array([[True, True, False], [True, True, True], [True, True, True]])
+    assert best_path(logs, follow) == [1, 2]
