@@ -28,10 +28,30 @@ from jinja2.sandbox import SandboxedEnvironment
 from numpy.typing import NDArray
 
 from orchestrator.errors import ContentError, InvalidInput, ModelError, Truncated
-from orchestrator.runtimes.base import Embedder, Generator, Language, LanguageDetector, OnText, Session
-from orchestrator.store.files import folder_hash
+from orchestrator.runtimes.base import (
+    Classifier,
+    Embedder,
+    Generator,
+    Language,
+    LanguageDetector,
+    OnText,
+    Session,
+    Tagged,
+    Tagger,
+)
+from orchestrator.store.files import folder_hash, hash_of
 from orchestrator.tools import load_module
-from orchestrator.types import AgentSpec, Answer, Check, GenerateRequest, Generation, Json, Message, Usage
+from orchestrator.types import (
+    AgentSpec,
+    Answer,
+    Check,
+    GenerateRequest,
+    Generation,
+    Json,
+    Learns,
+    Message,
+    Usage,
+)
 from orchestrator.workspace import Entry
 
 AnswerFunction = Callable[[dict[str, Any], "Call"], Awaitable[Answer]]
@@ -158,6 +178,24 @@ class Call:
             self._memo.put_stack(name, wanted, stacked)
         return stacked
 
+    def offers(self, protocol: type[Any]) -> bool:
+        """Whether the route chose such a session: a specialist where there is one, else what `needs` says."""
+        return isinstance(self._session, protocol)
+
+    async def classify(self, text: str) -> dict[str | None, float]:
+        """The probability of each label that the specialist knows; None: that no label fits."""
+        session: Classifier = self._need(Classifier)
+        made = await session.classify([text])
+        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        return dict(zip(session.labels, made.probabilities[0].tolist(), strict=True))
+
+    async def tag(self, text: str) -> tuple[tuple[Tagged, ...], float]:
+        """The parts of the text, and the probability of the least sure choice about any word of it."""
+        session: Tagger = self._need(Tagger)
+        made = await session.tag([text])
+        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        return made.parts[0], made.least_sure[0]
+
     async def detect_language(self, text: str) -> Language:
         session: LanguageDetector = self._need(LanguageDetector)
         detected = await session.detect([text])
@@ -236,6 +274,17 @@ def output_schema(spec: AgentSpec, inputs: Mapping[str, Any]) -> Json:
     """The schema that this call's output must fit: the agent's own, or the one in the named input."""
     schema: Json = inputs[spec.output_from] if spec.output_from else (spec.output or {})
     return schema
+
+
+def defining_hashes(learns: Learns, inputs: Mapping[str, Any]) -> dict[str, str]:
+    """What stands for each input that defines the task, to be held against `Specialism.fixed`.
+
+    Choices are a set: the same labels in another order are the same task.
+    """
+    values = {name: inputs.get(name) for name in learns.fixed}
+    if isinstance(choices := values.get(learns.choices or ""), list):
+        values[str(learns.choices)] = sorted(choices, key=json.dumps)
+    return {name: hash_of(value) for name, value in values.items()}
 
 
 def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from orchestrator import checking, routing
-from orchestrator.agent import Agent, Call, VectorMemo, load_agent
+from orchestrator.agent import Agent, Call, VectorMemo, defining_hashes, load_agent
 from orchestrator.errors import LilliputError, ModelError
 from orchestrator.meter import Meter, priced
 from orchestrator.records import utc_now
@@ -24,7 +24,7 @@ from orchestrator.run import Outcome, Run
 from orchestrator.runtimes.pool import Lease, ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.types import Answer, Check, Decision, Json, Route, Routed, Step, Usage
+from orchestrator.types import Answer, Check, Decision, Guarantee, Json, Route, Routed, Step, Usage
 from orchestrator.workspace import Machine, Workspace
 
 ExtraCheck = Callable[[Any], str | None]
@@ -41,6 +41,7 @@ class _Place(NamedTuple):
     attempt: int
     has_next: bool
     extra: ExtraCheck | None
+    proven: Guarantee | None = None
 
 
 class _Reply(NamedTuple):
@@ -102,7 +103,8 @@ class Asker:
         await run.journal.emit(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
         ladder = route.ladder or (None,)
         for rung, model in enumerate(ladder, start=1):
-            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra)
+            proven = self._proven(agent, inputs, model)
+            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, proven)
             step = await self._ask_one(run, place)
             if step.status == "completed":
                 return Outcome("completed", step.output)
@@ -122,7 +124,10 @@ class Asker:
         """One call, from lease to recorded step."""
         run.spending.check()
         started = utc_now()
-        reply = await self._call(run, place, feedback)
+        past = run.past and run.past.answer(
+            place.subtask, place.agent.spec.name, place.model, place.attempt, place.inputs
+        )
+        reply = _recalled(past) if past else await self._call(run, place, feedback)
         run.spending.add(reply.usage)
         decision = _decide(place, reply)
         accepted = decision.action == "accept"
@@ -139,6 +144,8 @@ class Asker:
             output=reply.answer.output if reply.answer else None,
             error=None if accepted else decision.reason,
             confidence=reply.answer.confidence if reply.answer else None,
+            abstained=bool(reply.answer and reply.answer.abstained),
+            taken_from=f"{past.run_id}/{past.index}" if past else None,
             usage=reply.usage,
         )
         recorded = await run.journal.add_step(step)
@@ -194,6 +201,17 @@ class Asker:
         usage = priced(call.usage.model_copy(update=times), span.drawn, self._machine, remote)
         return _Reply(answer, error, usage, stopped)
 
+    def _proven(self, agent: Agent, inputs: Json, model: str | None) -> Guarantee | None:
+        """The threshold that was calibrated for just this, where there is one."""
+        found = [c for c in self._workspace.calibrations(agent.spec.name) if c.model == model]
+        if not found or model is None:
+            return None
+        learns = agent.spec.learns
+        fixed = defining_hashes(learns, inputs) if learns else {}
+        key = self._store.key(model)
+        holding = (c for c in found if c.holds_for(agent.content_hash, model, key, fixed))
+        return next((c.guarantee for c in holding), None)
+
     def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
         cards, spec = self._workspace.cards, agent.spec
         evidence = {name: self._workspace.evidence(name) for name in cards}
@@ -206,14 +224,26 @@ class Asker:
             max_tokens=spec.max_tokens if generates else 0,
             language=language if isinstance(language, str) else None,
             models=spec.models,
+            fixed=defining_hashes(spec.learns, inputs) if spec.learns else {},
         )
         here = routing.Surroundings(
             installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
             memory_budget_bytes=self._settings.memory_budget_bytes,
             spendable_usd=run.spending.usd_left,
-            proven=routing.proven(spec.name, agent.content_hash, evidence, self._store.key),
+            proven={
+                **routing.proven(spec.name, agent.content_hash, evidence, self._store.key),
+                **routing.promoted(cards),
+            },
         )
         return routing.route(policy, need, cards.values(), here)
+
+
+def _recalled(step: Step) -> _Reply:
+    """What the model answered then, at what it cost then."""
+    if step.output is None and not step.abstained:
+        return _Reply(None, ModelError(step.error or "there was no answer"), step.usage)
+    answer = Answer(output=step.output, confidence=step.confidence, abstained=step.abstained)
+    return _Reply(answer, None, step.usage)
 
 
 def _decide(place: _Place, reply: _Reply) -> Decision:
@@ -227,7 +257,9 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
     if place.extra and all(check.passed for check in checks):
         reason = place.extra(reply.answer.output)
         checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
-    return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next)
+    return checking.decide(
+        spec, reply.answer, checks, attempt=attempt, has_next=has_next, proven=place.proven
+    )
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

@@ -25,6 +25,7 @@ from orchestrator.errors import InvalidInput, LilliputError, PlanError
 from orchestrator.journal import Journal
 from orchestrator.meter import Drawn, Meter, open_counters, priced
 from orchestrator.meter.energy import idle_energy_j
+from orchestrator.past import Past
 from orchestrator.records import Records, utc_now
 from orchestrator.run import Approver, Ending, Outcome, Run, ending, least_confidence, usage_by_model
 from orchestrator.runtimes.pool import ModelPool
@@ -71,14 +72,18 @@ class Controller:
         self._asker = Asker(workspace, settings, store, pool, self.meter, self._machine)
         self._tools = ToolUser(toolbox, self.meter, self._machine, settings.state_dir, workspace.roots)
 
-    async def run(self, task: Task, *, approve: Approver | None = None) -> AsyncGenerator[Event, None]:
+    async def run(
+        self, task: Task, *, approve: Approver | None = None, past: Past | None = None
+    ) -> AsyncGenerator[Event, None]:
         """Do the task and tell what happens. Without `approve` a write waits: the run ends input-required.
+        With `past` only what that recorded run did not do is done, and nothing is written.
 
         Raises UserError before anything is recorded. Closing the iterator early cancels the run.
         """
+        self.workspace.refresh()
         self._insist(task)
         journal = Journal(self.records, task)
-        run = Run(task, journal, Spending(task.budget), approve, {"task": task.input})
+        run = Run(task, journal, Spending(task.budget), approve, {"task": task.input}, past)
         work = asyncio.create_task(self._work(run))
         try:
             async for event in journal.events():

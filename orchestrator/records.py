@@ -173,6 +173,23 @@ class Records:
             result=next((event.result for event in events if isinstance(event, RunDone)), None),
         )
 
+    def steps_of(
+        self, agent: str, *, since: str = "", until: str = "~", workflow: str | None = None
+    ) -> Iterator[Step]:
+        """The recorded steps of an agent, the oldest first. `since`, `until`: ISO times of a run's start."""
+        query = (
+            sa.select(_STEPS.c.body, _RUNS.c.task)
+            .join(_RUNS, _RUNS.c.id == _STEPS.c.run_id)
+            .where(_RUNS.c.started_at.between(since, until))
+            .where(_STEPS.c.body.contains(f'"agent":"{agent}"', autoescape=True))
+            .order_by(_RUNS.c.started_at, _STEPS.c.run_id, _STEPS.c.position)
+        )
+        with self._begin(write=False) as connection:
+            for row in connection.execute(query):
+                step = Step.model_validate_json(row.body)
+                if step.agent == agent and workflow in (None, json.loads(row.task).get("workflow")):
+                    yield step
+
     def close(self) -> None:
         self._engine.dispose()
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from orchestrator import planning
 from orchestrator.budget import Spending
 from orchestrator.journal import Journal
+from orchestrator.past import Past
 from orchestrator.records import utc_now
 from orchestrator.types import ApprovalAsked, Plan, Status, Step, StepStatus, Task, Usage
 
@@ -22,13 +23,17 @@ class Outcome(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What belongs to one run. `scope` is what `${...}` references see: the task and the outputs so far."""
+    """What belongs to one run. `scope` is what `${...}` references see: the task and the outputs so far.
+
+    `past`: the recorded run that this one replays.
+    """
 
     task: Task
     journal: Journal
     spending: Spending
     approve: Approver | None
     scope: dict[str, Any]
+    past: Past | None = None
 
     def step(self, subtask: str, started: str, status: StepStatus, **fields: Any) -> Step:
         """A step that ends now. The journal gives it its number."""

@@ -14,7 +14,7 @@ from orchestrator.meter import Meter, priced
 from orchestrator.records import utc_now
 from orchestrator.run import Outcome, Run
 from orchestrator.tools import Tool, Toolbox, ToolContext
-from orchestrator.types import ApprovalAsked, ApprovalGiven, Json, StepStatus, Usage
+from orchestrator.types import ApprovalAsked, ApprovalGiven, Json, Step, StepStatus, Usage
 from orchestrator.workspace import Machine
 
 
@@ -35,11 +35,14 @@ class ToolUser:
         run.spending.check()
         tool, started = self._toolbox.get(name), utc_now()
         usage, output, error = Usage(), None, None
+        past: Step | None = None
         try:
             # From here on with their declared types and defaults: what is shown is what runs.
             inputs = to_jsonable_python(tool.validate(inputs))
-            status = await self._permission(run, subtask, tool, inputs)
-            if status == "completed":
+            past = _recorded(run, subtask, tool, inputs)
+            if past:
+                status, output, error, usage = past.status, past.output, past.error, past.usage
+            elif (status := await self._permission(run, subtask, tool, inputs)) == "completed":
                 # Bracketed without the wait for an approval, which costs nothing but time.
                 with self._meter.span() as span:
                     status, output, error = await self._call(run, subtask, tool, inputs)
@@ -48,7 +51,15 @@ class ToolUser:
             status, error = "failed", str(problem)
         run.spending.add(usage)
         step = run.step(
-            subtask, started, status, tool=name, inputs=inputs, output=output, error=error, usage=usage
+            subtask,
+            started,
+            status,
+            tool=name,
+            inputs=inputs,
+            output=output,
+            error=error,
+            taken_from=f"{past.run_id}/{past.index}" if past else None,
+            usage=usage,
         )
         await run.journal.add_step(step)
         return Outcome(status, output)
@@ -89,3 +100,11 @@ class ToolUser:
             run_id=run.journal.run_id,
             idempotency_key=key[:32],
         )
+
+
+def _recorded(run: Run, subtask: str, tool: Tool, inputs: Json) -> Step | None:
+    """In a replay: the call as it was recorded. A write is never made, whatever its arguments are now."""
+    if run.past is None:
+        return None
+    found = run.past.call(subtask, tool.spec.name, inputs)
+    return found or (run.past.like(subtask, tool.spec.name) if tool.spec.effect == "write" else None)

@@ -8,15 +8,25 @@ Only data is read here. Python beside the data is loaded by `tools.py` and `agen
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import jsonschema
 from pydantic import ConfigDict, Field, model_validator
 
+from orchestrator import promoted
 from orchestrator.errors import ContentError, UnknownName, UserError
-from orchestrator.types import AgentSpec, Evidence, EvidenceFile, ModelCard, Record, WorkflowSpec
+from orchestrator.types import (
+    AgentSpec,
+    Calibration,
+    CalibrationFile,
+    Evidence,
+    EvidenceFile,
+    ModelCard,
+    Record,
+    WorkflowSpec,
+)
 from orchestrator.yamlfile import YamlFile, parse_yaml, read_yaml
 
 MARKER = Path("configs/lilliput.yaml")
@@ -81,6 +91,23 @@ class Entry(Record):
         return self.file.parent
 
 
+class _View(Mapping[str, T]):
+    """One property of each entry, read when it is asked for."""
+
+    def __init__(self, entries: Mapping[str, Entry], of: Callable[[Entry], T]) -> None:
+        self._entries = entries
+        self._of = of
+
+    def __getitem__(self, name: str) -> T:
+        return self._of(self._entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
 class Workspace:
     """Everything that the content folders declare. `problems` holds what could not be read."""
 
@@ -88,9 +115,13 @@ class Workspace:
         self.roots = roots
         self.problems: list[ContentError] = []
         self._cards = self._read("models/*.yaml", _named_after_its_file(ModelCard))
+        self._promoted_stamp: object = None
+        self._limited = False
+        self.refresh()
         self._agents = self._read("agents/*/agent.md", _agent)
         self._workflows = self._read("configs/workflows/*.yaml", _workflow)
         self._machines = self._read("configs/machines/*.yaml", _named_after_its_file(Machine))
+        self._calibrated = self._read("models/calibrated/*.yaml", _named_after_its_file(CalibrationFile))
         self._evidence = self._read("models/evidence/*.yaml", _named_after_its_file(EvidenceFile))
 
     def _read(self, pattern: str, read: Callable[[Path], Entry]) -> dict[str, Entry]:
@@ -104,9 +135,32 @@ class Workspace:
                     self.problems.append(error)
         return found
 
+    def refresh(self) -> None:
+        """Read the specialists again, if one was promoted, rolled back or added since the last time.
+
+        `cards` and `card_folders` are views: who holds them sees what is here now.
+        """
+        now = promoted.stamp(self.roots)
+        if now != self._promoted_stamp:
+            self.reread(now)
+
+    def reread(self, stamp: object = None) -> None:
+        """Read the specialists again. A workspace that is limited to some models stays as it is."""
+        if self._limited:
+            return
+        self._promoted_stamp = stamp
+        found = self._read("models/specialists/*/*.yaml", _named_after_its_file(ModelCard))
+        answering = frozenset().union(*(promoted.read_promoted(root).current() for root in self.roots))
+        for name, entry in found.items():
+            if entry.spec.role == "candidate" and name in answering:
+                found[name] = entry.model_copy(
+                    update={"spec": entry.spec.model_copy(update={"role": "crew"})}
+                )
+        self._cards.update(found)
+
     @property
-    def cards(self) -> dict[str, ModelCard]:
-        return {name: entry.spec for name, entry in self._cards.items()}
+    def cards(self) -> Mapping[str, ModelCard]:
+        return _View(self._cards, lambda entry: entry.spec)
 
     @property
     def agents(self) -> dict[str, Entry]:
@@ -117,8 +171,8 @@ class Workspace:
         return self._workflows
 
     @property
-    def card_folders(self) -> dict[str, Path]:
-        return {name: entry.folder for name, entry in self._cards.items()}
+    def card_folders(self) -> Mapping[str, Path]:
+        return _View(self._cards, lambda entry: entry.folder)
 
     @property
     def tool_files(self) -> list[Path]:
@@ -158,9 +212,15 @@ class Workspace:
         entry = self._evidence.get(model)
         return entry.spec.evidence if entry else ()
 
+    def calibrations(self, agent: str) -> tuple[Calibration, ...]:
+        """The thresholds that were proven for an agent; the strongest workspace's file counts."""
+        entry = self._calibrated.get(agent)
+        return entry.spec.calibrations if entry else ()
+
     def limited_to(self, models: Iterable[str]) -> Workspace:
         """The same workspace with only these models, so that nothing depends on what else is installed."""
         limited = copy.copy(self)
+        limited._limited = True
         limited._cards = {name: _pick("model", name, self._cards) for name in models}
         return limited
 

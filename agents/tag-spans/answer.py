@@ -1,4 +1,6 @@
-"""The model quotes, code finds the places: small models cannot count characters.
+"""A specialist that was trained for these kinds tags the words, where there is one; else a generator quotes.
+
+The generator quotes, code finds the places: small models cannot count characters.
 
 A quote that is not in the text is dropped, and the answer then claims no confidence: with another model
 to ask, that one is asked; with none, what was found still stands.
@@ -10,12 +12,27 @@ from typing import Any
 
 from orchestrator.agent import Call, messages_of
 from orchestrator.kit.spans import locate, quoted
+from orchestrator.runtimes.base import Tagger
 from orchestrator.types import AgentSpec, Answer, Json, Message
 
 _MOST_SPANS, _TOKENS_PER_SPAN = 12, 16
 
 
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
+    return await (_tagged if call.offers(Tagger) else _quoted)(inputs, call)
+
+
+async def _tagged(inputs: dict[str, Any], call: Call) -> Answer:
+    text = inputs["text"]
+    parts, sure = await call.tag(text)
+    found = [
+        {"kind": part.kind, "start": part.start, "end": part.end, "text": text[part.start : part.end]}
+        for part in parts
+    ]
+    return Answer(output={"spans": found}, confidence=sure)
+
+
+async def _quoted(inputs: dict[str, Any], call: Call) -> Answer:
     text, kinds = inputs["text"], list(dict.fromkeys(inputs["kinds"]))
     # Quotes cannot be longer than the text; kinds and brackets come on top, for as many as there may be.
     budget = _MOST_SPANS * _TOKENS_PER_SPAN + len(text) // 2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import replay
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ def show(
     return None
 
 
+app.command()(replay.replay)
+
+
 def _records(folder: Path | None) -> Records:
     from orchestrator.records import Records
 
@@ -136,6 +140,7 @@ def _step(step: Step, full: bool, *, again: bool) -> list[tuple[str, Any]]:
         ("output", _short(step.output, full) if step.output is not None else None),
         ("confidence", f"{step.confidence:.2f}" if step.confidence is not None else None),
         ("error", step.error),
+        ("taken from", step.taken_from),
         ("used", usage_text(step.usage) or None),
     ]
 

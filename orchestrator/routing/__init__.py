@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
-from orchestrator.routing import cascade, fixed, only, smallest_capable
-from orchestrator.routing.evidence import proven
+from orchestrator.routing import all_reference, all_small, cascade, fixed, only, smallest_capable
+from orchestrator.routing.evidence import promoted, proven
 from orchestrator.routing.filters import Need, Surroundings, rejections
 from orchestrator.routing.policy import Policy
 from orchestrator.types import AgentSpec, ModelCard, Rejected, Route
@@ -21,6 +21,8 @@ POLICIES: Mapping[str, Policy] = {
     "smallest-capable": smallest_capable.order,
     "cascade": cascade.order,
     "only": only.order,
+    "all-reference": all_reference.order,
+    "all-small": all_small.order,
 }
 
 _FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B"}
@@ -32,6 +34,7 @@ __all__ = [
     "check_able",
     "check_policy",
     "named_models",
+    "promoted",
     "proven",
     "route",
 ]
@@ -100,9 +103,11 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
 
 
 def _only_by_name(card: ModelCard, policy: str) -> str | None:
-    if card.role == "twin" and policy not in ("fixed", "only"):
-        return f"a twin for cross-checks, used only as fixed:{card.name}"
-    return None
+    if policy in ("fixed", "only"):
+        return None
+    if card.role == "candidate":
+        return f"not promoted, used only as fixed:{card.name}"
+    return f"a twin for cross-checks, used only as fixed:{card.name}" if card.role == "twin" else None
 
 
 def _nothing_left(need: Need, policy: str, rejected: list[Rejected]) -> str:

@@ -1,10 +1,10 @@
-"""Which models have earned an agent: confirmed on some benchmark, and refuted on none."""
+"""Which models have earned an agent: confirmed on some benchmark and refuted on none, or promoted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from orchestrator.types import Evidence
+from orchestrator.types import Evidence, ModelCard
 
 
 def proven(
@@ -28,3 +28,12 @@ def proven(
             best = next(entry for entry in current if entry.ruling == "confirmed")
             found[model] = f"{100 * best.quality:.0f} % on {best.benchmark} {best.family}, n = {best.n}"
     return found
+
+
+def promoted(cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """Specialists that passed their gate; the filters see to it that they answer their own task alone."""
+    return {
+        name: "it passed its gate for this task"
+        for name, card in cards.items()
+        if card.specialism and card.role == "crew"
+    }

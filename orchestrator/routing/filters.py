@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from orchestrator.types import Capability, ModelCard, Record
+from orchestrator.types import Capability, ModelCard, Record, Specialism
 
 
 class Need(Record):
-    """What a subtask asks of a model. `prompt_tokens` is an estimate before tokenising."""
+    """What a subtask asks of a model. `prompt_tokens` is an estimate before tokenising.
+
+    `fixed`: hashes of the inputs that define the task, for specialists (`Specialism.fixed`).
+    """
 
     agent: str
     capabilities: frozenset[Capability]
@@ -16,6 +19,7 @@ class Need(Record):
     max_tokens: int = 0
     language: str | None = None
     models: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = {}
 
 
 class Surroundings(Record):
@@ -44,8 +48,18 @@ def rejections(card: ModelCard, need: Need, here: Surroundings) -> str | None:
 
 
 def _capability(card: ModelCard, need: Need, here: Surroundings) -> str | None:
+    if card.specialism:
+        return _specialism(card.specialism, need)
     lacking = need.capabilities - card.capabilities
     return f"cannot {', '.join(sorted(lacking))}" if lacking else None
+
+
+def _specialism(trained: Specialism, need: Need) -> str | None:
+    """A specialist answers its own agent, with the inputs that it was trained with."""
+    if trained.agent != need.agent:
+        return f"a specialist for agent {trained.agent}, cannot answer another"
+    other = [name for name, known in trained.fixed.items() if need.fixed.get(name) != known]
+    return f"trained for other {', '.join(sorted(other))}" if other else None
 
 
 def _named(card: ModelCard, need: Need, here: Surroundings) -> str | None:
@@ -61,6 +75,8 @@ def _language(card: ModelCard, need: Need, here: Surroundings) -> str | None:
 
 
 def _context(card: ModelCard, need: Need, here: Surroundings) -> str | None:
+    if card.specialism:  # reads the text alone, and only its beginning where it is long
+        return None
     wanted = need.prompt_tokens + need.max_tokens
     if card.context_tokens is not None and wanted > card.context_tokens:
         return f"context of {card.context_tokens:,} tokens is too short for about {wanted:,}"
