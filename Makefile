@@ -84,7 +84,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing $(TORCH) …"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@echo "Installing the tools for development …"
-	@$(PIP) -c constraints.txt -e '.[torch,report,dev]'
+	@$(PIP) -c constraints.txt -e '.[torch,learn,report,dev]'
 	@touch $@
 
 # Models, records and settings of the user lie elsewhere and stay: `lilliput models rm`, `lilliput doctor`.

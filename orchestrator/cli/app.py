@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import agents, bench, demo, doctor, models, run, runs, tools, workflows
+from orchestrator.cli import agents, bench, demo, doctor, learn, models, route, run, runs, tools, workflows
 
 app = typer.Typer(
     name="lilliput",
@@ -44,5 +44,7 @@ app.add_typer(workflows.app, name="workflows")
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
 app.add_typer(bench.app, name="bench")
+app.add_typer(learn.app, name="learn")
+app.add_typer(route.app, name="route")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -1,0 +1,402 @@
+"""`lilliput learn`: from logged work, or a file of yours, to a specialist that answers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+
+if TYPE_CHECKING:
+    from orchestrator.learning.curve import Epoch
+    from orchestrator.learning.gate import ArmResult, GateResult
+    from orchestrator.learning.learner import Learner, Shown, Watched
+    from orchestrator.learning.project import FileSource, Project
+    from orchestrator.learning.scrub import Scrubbed
+
+app = typer.Typer(help="Specialists: learn from logged work, gate, promote, roll back.", no_args_is_help=True)
+Line = Annotated[str, typer.Argument(metavar="NAME", help="What the specialists of this task are called.")]
+AgentOption = Annotated[str, typer.Option("--agent", help="The agent whose work is learnt.")]
+
+
+@app.command("list")
+def list_specialists(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """List the specialists, what their gate found, and which of them answer."""
+    from orchestrator.cli.console import print_json, print_table
+
+    found = learner_at(workspace).specialists()
+    if as_json:
+        return print_json(found)
+    columns = ("specialist", "agent", "answers", "gate", "right", "against", "n")
+    return print_table(columns, [_listed(each) for each in found], right=("right", "against", "n"))
+
+
+@app.command()
+def show(
+    specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")],
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Show where a specialist comes from, how its training went, and what its gate found."""
+    from orchestrator.cli.console import print_json, print_pairs
+
+    found = learner_at(workspace).specialist(specialist)
+    if as_json:
+        return print_json(found)
+    trained = found.specialism
+    print_pairs(
+        [
+            ("specialist", found.name),
+            ("answers", "yes" if found.answers else "no"),
+            ("agent", trained.agent),
+            ("base", trained.base),
+            ("recipe", f"{trained.recipe} ({trained.recipe_hash[:12]})"),
+            (
+                "data",
+                f"{found.examples:,} examples ({trained.data_hash[:12]}), answered by {found.answered_by}",
+            ),
+            ("trained", trained.trained_at),
+        ]
+    )
+    for epoch in found.curve:
+        _tell_epoch(epoch)
+    if found.gate:
+        return _tell_gate(found.gate)
+    return _next(f"lilliput learn gate {found.name}")
+
+
+@app.command("run")
+def run_all(
+    name: Line,
+    agent: AgentOption = "label",
+    since: Annotated[str, typer.Option("--since", help="Runs from then on, such as 2026-11-01.")] = "",
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this one.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A .csv or .jsonl file instead of logs.")
+    ] = None,
+    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
+    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
+    recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
+    margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """All steps in a row: collect, scrub, train, gate, and promote what passed. Exit status 1: refused."""
+    from functools import partial
+
+    import anyio
+
+    from orchestrator.learning.project import LogSource
+
+    learner = learner_at(workspace)
+    source = _file(file, text, label) if file else LogSource(since=since, workflow=workflow)
+    _tell_collected(learner.collect(name, agent, source))
+    _tell_scrubbed(anyio.run(learner.scrub, name))
+    card = anyio.run(partial(learner.train, name, recipe, report=_tell_epoch))
+    found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin))
+    _tell_gate(found)
+    if not found.passed:
+        raise typer.Exit(1)
+    promote(card.name, workspace)
+
+
+@app.command()
+def allow(
+    agent: Annotated[str, typer.Argument(help="An agent that says what it can learn (`learns:`).")],
+    days: Annotated[int, typer.Option("--days", min=0, help="How old work may be; 0: no more.")] = 90,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Allow that an agent's logged work is learnt from."""
+    from orchestrator.cli.console import to_people
+
+    file = learner_at(workspace).allow(agent, days)
+    said = f"may be learnt from for {days} days" if days else "may not be learnt from any more"
+    to_people().print(f"Logged work of {agent} {said} ({file}).", markup=False, highlight=False)
+
+
+@app.command()
+def collect(
+    name: Line,
+    agent: AgentOption = "label",
+    since: Annotated[str, typer.Option("--since", help="Runs from then on, such as 2026-11-01.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Runs before then.")] = "~",
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this one.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A .csv or .jsonl file instead of logs.")
+    ] = None,
+    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
+    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """S1: choose what to learn from. Keeps places, no texts."""
+    from orchestrator.cli.console import print_json
+    from orchestrator.learning.project import LogSource
+
+    learner = learner_at(workspace)
+    source = _file(file, text, label) if file else LogSource(since=since, until=until, workflow=workflow)
+    project = learner.collect(name, agent, source)
+    return print_json(project) if as_json else _tell_collected(project)
+
+
+@app.command()
+def scrub(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """S2: take personal data out, and each text once."""
+    import anyio
+
+    from orchestrator.cli.console import print_json
+
+    report = anyio.run(learner_at(workspace).scrub, name)
+    return print_json(report) if as_json else _tell_scrubbed(report)
+
+
+@app.command()
+def cluster(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """S3: group the texts, and say which groups a specialist could take."""
+    import anyio
+
+    from orchestrator.cli.console import first_line, print_json, print_table, to_stdout
+    from orchestrator.cli.visible import visible
+
+    found = anyio.run(learner_at(workspace).cluster, name)
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            ", ".join(each.words),
+            str(each.size),
+            each.answers[0][0],
+            f"{100 * each.agreement:.0f} % (at least {100 * each.at_least:.0f} %)",
+            "yes" if each.replaceable else "no",
+            first_line(visible(each.members[0]), 48),
+        )
+        for each in found.clusters
+    ]
+    columns = ("group", "texts", "usual answer", "neighbours agree", "replaceable", "typical")
+    print_table(columns, rows, right=("texts",))
+    shares = f"{100 * found.coverage:.0f} %", f"{100 * found.replaceable:.0f} %"
+    said = f"{shares[0]} of {found.texts} texts lie in a group, {shares[1]} in a replaceable one."
+    return to_stdout().print(said, highlight=False)
+
+
+@app.command()
+def choose(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """S4: try every recipe on some of the rows, and say which to take."""
+    import anyio
+
+    from orchestrator.cli.console import print_json, print_table, seconds, size
+
+    found = anyio.run(learner_at(workspace).choose, name)
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            each.recipe,
+            each.base,
+            "-" if each.quality is None else f"{100 * each.quality:.1f} %",
+            seconds(each.training_s),
+            size(each.memory_bytes),
+            each.licence,
+            each.reason,
+        )
+        for each in found
+    ]
+    columns = ("recipe", "base", "in a try", "to train", "memory", "licence", "why")
+    print_table(columns, rows, right=("in a try", "to train", "memory"))
+    return _next(f"lilliput learn train {name} --recipe {found[0].recipe}")
+
+
+@app.command()
+def train(
+    name: Line,
+    recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """S5: train a specialist. May be killed; the same command goes on."""
+    from functools import partial
+
+    import anyio
+
+    from orchestrator.cli.console import to_people
+
+    learner = learner_at(workspace)
+    card = anyio.run(partial(learner.train, name, recipe, report=_tell_epoch))
+    to_people().print(
+        f"{card.name} is on the shelf, not promoted. Next: lilliput learn gate {card.name}",
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command()
+def gate(
+    specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")],
+    margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
+    incumbent: Annotated[
+        str | None, typer.Option("--against", help="Another model than answers now.")
+    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Judge a specialist on rows that no training has seen. Exit status 1: refused."""
+    from functools import partial
+
+    import anyio
+
+    from orchestrator.cli.console import print_json
+
+    found = anyio.run(
+        partial(learner_at(workspace).gate, specialist, heard=tell_row, margin=margin, incumbent=incumbent)
+    )
+    if as_json:
+        print_json(found)
+    else:
+        _tell_gate(found)
+    if not found.passed:
+        raise typer.Exit(1)
+    _next(f"lilliput learn promote {found.specialist}")
+
+
+@app.command()
+def promote(
+    specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")], workspace: WorkspaceOption = None
+) -> None:
+    """Let a specialist that passed its gate answer from now on, in running servers too."""
+    from orchestrator.cli.console import to_people
+
+    change = learner_at(workspace).promote(specialist)
+    to_people().print(f"{change.specialist} answers from now on.", markup=False, highlight=False)
+
+
+@app.command()
+def rollback(name: Line, workspace: WorkspaceOption = None) -> None:
+    """Go back to the specialist that answered before, or to none."""
+    from orchestrator.cli.console import to_people
+
+    change = learner_at(workspace).roll_back(name)
+    now = f"{change.specialist} answers again" if change.specialist else "no specialist answers any more"
+    to_people().print(f"{change.why}; {now}.", markup=False, highlight=False)
+
+
+@app.command()
+def watch(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """S6: say whether work still looks as it did when a threshold was proven. Exit status 1: it does not."""
+    from orchestrator.cli.console import moment, print_json, print_table, to_people
+
+    found = learner_at(workspace).watch(name)
+    if as_json:
+        print_json(found)
+    else:
+        rows = [
+            (each.model, moment(each.since), str(each.answers), _shares(each), _alarm(each)) for each in found
+        ]
+        columns = ("model", "since", "answers", "accepted (then)", "alarm")
+        print_table(columns, rows, right=("answers", "accepted (then)"))
+    if any(each.alarm_after for each in found):
+        to_people().print(
+            f"The promise may not hold any more. A new round: lilliput learn run {name}, "
+            f"then lilliput route calibrate {name}",
+            markup=False,
+            highlight=False,
+        )
+        raise typer.Exit(1)
+
+
+def learner_at(workspace: Path | None) -> Learner:
+    from orchestrator.learning.learner import Learner
+
+    door = open_door(workspace)
+    return Learner(door.workspace, door.settings)
+
+
+def _file(path: Path, text: str, label: str) -> FileSource:
+    from orchestrator.errors import UserError
+    from orchestrator.learning.project import FileSource
+    from orchestrator.store.files import sha256_of
+
+    if not path.is_file():
+        raise UserError(f"{path} is not there.", hint="Name a .csv or .jsonl file.")
+    return FileSource(path=path.resolve(), sha256=sha256_of(path), text=text, label=label)
+
+
+def _tell_collected(project: Project) -> None:
+    from orchestrator.cli.console import print_pairs
+
+    collected = project.collected
+    assert collected is not None
+    left = ", ".join(f"{many} ({why})" for why, many in collected.left_out.items()) or "none"
+    print_pairs([("agent", project.agent), ("collected", len(collected.places)), ("left out", left)])
+    _next(f"lilliput learn scrub {project.name}")
+
+
+def _tell_scrubbed(report: Scrubbed) -> None:
+    from orchestrator.cli.console import print_pairs
+
+    replaced = ", ".join(f"{many} {kind}" for kind, many in sorted(report.replaced.items())) or "nothing"
+    left = ", ".join(f"{many} ({why})" for why, many in report.left_out.items()) or "none"
+    print_pairs([("kept", f"{report.kept} of {report.seen}"), ("left out", left), ("replaced", replaced)])
+
+
+def _tell_epoch(epoch: Epoch) -> None:
+    from orchestrator.cli.console import to_people
+
+    to_people().print(
+        f"{epoch.epoch:3}  loss {epoch.loss:.4f}  development: {100 * epoch.dev_quality:.1f} %"
+        f"  loss {epoch.dev_loss:.4f}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def tell_row(done: int, total: int) -> None:
+    from orchestrator.cli.console import to_people
+
+    if done == total or not done % 50:
+        to_people().print(f"{done} of {total}", markup=False, highlight=False)
+
+
+def _tell_gate(found: GateResult) -> None:
+    from orchestrator.cli.console import print_table, to_stdout
+
+    columns = ("model", "right", "p50", "joules", "memory")
+    print_table(columns, [_row(arm) for arm in found.arms], right=columns[1:])
+    said = "passed" if found.passed else f"refused: {'; '.join(found.reasons)}"
+    to_stdout().print(f"{found.specialist} {said} (n = {found.n}, judged by {found.judged_by})", markup=False)
+
+
+def _listed(found: Shown) -> tuple[str, ...]:
+    gate = found.gate
+    told = (
+        ("not yet", "", "", "")
+        if gate is None
+        else (
+            "passed" if gate.passed else "refused",
+            f"{100 * gate.arms[0].quality:.1f} %",
+            f"{100 * gate.arms[-1].quality:.1f} % {gate.arms[-1].model}",
+            str(gate.n),
+        )
+    )
+    return (found.name, found.specialism.agent, "yes" if found.answers else "no", *told)
+
+
+def _row(arm: ArmResult) -> tuple[str, ...]:
+    from orchestrator.cli.console import number, seconds, size
+
+    times = (seconds(arm.latency_p50_s), number(arm.energy_j), size(arm.memory_bytes))
+    return (arm.model, f"{100 * arm.quality:.1f} %", *times)
+
+
+def _shares(found: Watched) -> str:
+    now = f"{100 * found.accepted / found.answers:.0f} %" if found.answers else "-"
+    return f"{now} ({100 * found.promised:.0f} %)"
+
+
+def _alarm(found: Watched) -> str:
+    return f"after {found.alarm_after} answers" if found.alarm_after else "no"
+
+
+def _next(command: str) -> None:
+    from orchestrator.cli.console import to_people
+
+    to_people().print(f"Next: {command}", markup=False, highlight=False, style="dim")

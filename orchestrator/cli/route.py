@@ -1,0 +1,50 @@
+"""`lilliput route`: when a small model's answer is good enough, proven on your own answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.door import JsonOption, WorkspaceOption
+from orchestrator.cli.learn import Line, learner_at, tell_row
+
+app = typer.Typer(help="Routing with a stated risk.", no_args_is_help=True)
+
+
+@app.command()
+def calibrate(
+    name: Line,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Another than the specialist that answers.")
+    ] = None,
+    max_wrong: Annotated[
+        float, typer.Option("--max-wrong", min=0.0, max=100.0, help="Per cent of accepted answers.")
+    ] = 5.0,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Prove from which confidence on a model's answers may be accepted, for the policy `cascade`."""
+    from functools import partial
+
+    import anyio
+
+    from orchestrator.cli.console import print_json, print_pairs
+
+    work = partial(
+        learner_at(workspace).calibrate, name, heard=tell_row, model=model, max_wrong=max_wrong / 100
+    )
+    found = anyio.run(work)
+    if as_json:
+        return print_json(found)
+    promise = found.guarantee
+    said = f"{100 * promise.coverage:.0f} % of {promise.n} answers; {promise.wrong} of these were wrong"
+    return print_pairs(
+        [
+            ("model", found.model),
+            ("accepted from", f"{promise.threshold:.4f}"),
+            ("accepts", said),
+            ("promise", f"at most {100 * promise.max_wrong:g} % wrong, {100 * (1 - promise.delta):g} % sure"),
+            ("judged by", found.judged_by),
+        ]
+    )

@@ -1,0 +1,68 @@
+"""What a specialist learns from: texts with the answer that somebody gave, and where each came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from orchestrator.errors import ContentError
+from orchestrator.store.files import replace_text
+from orchestrator.types import Record
+
+Split = Literal["train", "dev", "test"]
+# Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
+_DEV_FROM, _TEST_FROM = 60, 75
+_MARKS = re.compile(r"[\W_]+")
+
+
+class Example(Record):
+    """One text and its answer. `by`: the model that answered, or `file` where a person's file says so.
+
+    `origin` is `RUN/STEP` of the record, or `FILE:LINE`; the same text from several places is one example.
+    `given_split`: where a data set says itself which rows are for what.
+    """
+
+    text: str
+    answer: Any
+    by: str
+    origin: str
+    given_split: Split | None = None
+
+    @property
+    def id(self) -> str:
+        """Of the text alone: the same text is always in the same split."""
+        return text_id(self.text)
+
+    @property
+    def split(self) -> Split:
+        if self.given_split:
+            return self.given_split
+        place = int(self.id[:8], 16) % 100
+        return "train" if place < _DEV_FROM else "dev" if place < _TEST_FROM else "test"
+
+
+def text_id(text: str) -> str:
+    """The same for texts that differ in case, spacing and punctuation alone."""
+    plain = _MARKS.sub(" ", text).strip().casefold()
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+
+def write_examples(file: Path, examples: Iterable[Example]) -> None:
+    """One JSON object a line; the file appears whole or not at all."""
+    lines = [json.dumps(example.model_dump(), ensure_ascii=False) + "\n" for example in examples]
+    replace_text(file, "".join(lines))
+
+
+def read_examples(file: Path) -> Iterator[Example]:
+    """Raises ContentError with the line that is no example."""
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        try:
+            yield Example.model_validate_json(line)
+        except ValidationError as error:
+            raise ContentError(f"no example: {error.errors()[0]['msg']}", file=file, line=number) from None

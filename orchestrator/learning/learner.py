@@ -1,0 +1,358 @@
+"""The steps of learning, each by itself and all in a row; what the command line calls.
+
+learner = Learner(workspace, settings)
+project = learner.collect("tickets", "label", LogSource())
+report = await learner.scrub("tickets")
+card = await learner.train("tickets", "encoder", report=print)
+found = await learner.gate(card.name, heard=print)
+learner.promote(card.name)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from orchestrator.agent import Call, defining_hashes, load_agent
+from orchestrator.controller import open_controller
+from orchestrator.errors import UserError
+from orchestrator.learning import shelf
+from orchestrator.learning.calibrate import About, calibrate, keep, outcomes_of
+from orchestrator.learning.choose import Candidate, choose
+from orchestrator.learning.cluster import Clusters, clusters_of
+from orchestrator.learning.collect import Allowed, collect, need_learns
+from orchestrator.learning.curve import Epoch
+from orchestrator.learning.examples import Example, read_examples, write_examples
+from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
+from orchestrator.learning.project import (
+    FileSource,
+    LogSource,
+    Project,
+    folder_of,
+    open_project,
+    save_project,
+)
+from orchestrator.learning.recipes import all_recipes, read_recipe
+from orchestrator.learning.rows import collect_file, raws_of
+from orchestrator.learning.scrub import Scrubbed, scrub
+from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
+from orchestrator.promoted import Change, read_promoted
+from orchestrator.records import Records
+from orchestrator.routing.shift import first_alarm
+from orchestrator.settings import Settings
+from orchestrator.store import ModelStore
+from orchestrator.store.files import replace_text
+from orchestrator.types import AgentSpec, Calibration, Json, ModelCard, Name, Record, Specialism
+from orchestrator.workspace import Workspace
+from orchestrator.yamlfile import read_yaml
+
+ALLOWED = Path("configs/learning.yaml")
+_EXAMPLES, _SCRUBBED = "examples.jsonl", "scrubbed.json"
+
+
+class Opened(Record):
+    """`configs/learning.yaml`: the agents whose logged work may be learnt from."""
+
+    agents: Mapping[str, Allowed] = {}
+
+
+class Shown(Record):
+    """A specialist with its lineage and its evidence. `gate` None: it has not been through it."""
+
+    name: Name
+    answers: bool
+    specialism: Specialism
+    examples: int
+    answered_by: str
+    curve: tuple[Epoch, ...]
+    gate: GateResult | None
+
+
+class Watched(Record):
+    """Answers of a model since its threshold was proven. `promised`: the share that was accepted then.
+
+    `alarm_after`: so many answers on they no longer looked like those; None: they do.
+    """
+
+    model: Name
+    since: str
+    answers: int
+    accepted: int
+    promised: float
+    alarm_after: int | None
+
+
+class Learner:
+    """Learning in one workspace."""
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        self.workspace = workspace
+        self.settings = settings
+        self.root = workspace.roots[-1]
+
+    # --- S1, S2 ---------------------------------------------------------------------------------------
+
+    @property
+    def allowed(self) -> Mapping[str, Allowed]:
+        files = [root / ALLOWED for root in self.workspace.roots if (root / ALLOWED).is_file()]
+        return read_yaml(files[-1]).validate(Opened).agents if files else {}
+
+    def allow(self, agent: str, days: int | None) -> Path:
+        """From now on logged work of that agent may be learnt from for so many days; None: no more."""
+        need_learns(self.workspace.agent(agent))
+        agents = {**self.allowed, agent: Allowed(days=days or 0)}
+        kept = {name: each for name, each in agents.items() if each.days}
+        file = self.root / ALLOWED
+        replace_text(file, yaml.safe_dump(Opened(agents=kept).model_dump(mode="json"), sort_keys=True))
+        return file
+
+    def collect(self, name: str, agent: str, source: LogSource | FileSource) -> Project:
+        """S1, from the records or from a file."""
+        spec = self.workspace.agent(agent)
+        if isinstance(source, FileSource):
+            project = collect_file(name, spec, need_learns(spec), source)
+        else:
+            project = collect(name, spec, source, self._records, self.allowed)
+        save_project(self.settings.state_dir, project)
+        for stale in (_EXAMPLES, _SCRUBBED):
+            (self._folder(name) / stale).unlink(missing_ok=True)
+        return project
+
+    async def scrub(self, name: str) -> Scrubbed:
+        """S2. Writes the examples; nothing else does."""
+        project = open_project(self.settings.state_dir, name)
+        learns = need_learns(self.workspace.agent(project.agent))
+        redact = load_agent(self.workspace.agents["redact"])
+
+        async def found(text: str) -> list[Json]:
+            answer = await redact.answer({"text": text}, Call(redact.spec, None))
+            parts: list[Json] = answer.output["found"]
+            return parts
+
+        examples, report = await scrub(list(raws_of(project, learns, self._records)), learns, found)
+        write_examples(self._folder(name) / _EXAMPLES, examples)
+        replace_text(self._folder(name) / _SCRUBBED, report.model_dump_json(indent=2) + "\n")
+        return report
+
+    def examples(self, name: str) -> list[Example]:
+        """Raises UserError where nothing was scrubbed yet."""
+        file = self._folder(name) / _EXAMPLES
+        if not file.is_file():
+            raise UserError(f"{name!r} has no examples yet.", hint=f"Type: lilliput learn scrub {name}")
+        return list(read_examples(file))
+
+    async def cluster(self, name: str, model: str = "minilm-l6") -> Clusters:
+        """S3. What kinds of work there are, and which of them a specialist could take."""
+        examples = self.examples(name)
+        vectors = await embedded([example.text for example in examples], model, self._store(), self.settings)
+        return clusters_of(examples, vectors)
+
+    async def choose(self, name: str) -> list[Candidate]:
+        """S4. The recipes in the order in which to take them, each after a quick try."""
+        return await choose(
+            self._purpose(name),
+            all_recipes(self.workspace.roots),
+            self.examples(name),
+            store=self._store(),
+            settings=self.settings,
+            work=self._folder(name) / "tries",
+        )
+
+    # --- S5 and the gate ------------------------------------------------------------------------------
+
+    async def train(self, name: str, recipe: str, report: Report) -> ModelCard:
+        """S5. The specialist is on the shelf then, installed, and not promoted."""
+        purpose, examples = self._purpose(name), self.examples(name)
+        card = await train(
+            purpose,
+            read_recipe(self.workspace.roots, recipe),
+            examples,
+            store=self._store(),
+            settings=self.settings,
+            root=self.root,
+            work=self._folder(name) / "work",
+            report=report,
+        )
+        self.workspace.reread()
+        await asyncio.to_thread(self._store().pull, card.name)
+        return card
+
+    async def gate(
+        self, specialist: str, *, heard: Heard, margin: float = 0.05, incumbent: str | None = None
+    ) -> GateResult:
+        """Judge on the test rows, and write what was found beside the card, whatever it is."""
+        line = specialist.rpartition("-")[0]
+        purpose, examples = self._purpose(line), self.examples(line)
+        tested = [example for example in examples if example.split == "test"]
+        against = incumbent or self._incumbent(line, specialist)
+        parent = f"{specialist}-f32"
+        await asyncio.to_thread(self._store().pull, parent)
+        arms: dict[str, Answered] = {}
+        async with open_controller(self.workspace, self._own_settings()) as controller:
+            for model in (specialist, parent, against):
+                if model == against and all(example.by == against for example in tested):
+                    arms[model] = Answered([example.answer for example in tested], None)
+                else:
+                    arms[model] = await ask_all(controller, purpose, f"fixed:{model}", tested, heard)
+            memory = {row.name: row.bytes for row in controller.pool.resident()}
+        result = decide(
+            specialist,
+            purpose.learns,
+            tested,
+            self._texts_of(specialist),
+            arms,
+            against,
+            margin=margin,
+            parent=parent,
+            memory=memory,
+            facts={"data_hash": data_hash(tested), "machine": self.settings.machine},
+        )
+        replace_text(
+            self.root / shelf.FOLDER / specialist / shelf.EVIDENCE, result.model_dump_json(indent=2) + "\n"
+        )
+        return result
+
+    async def calibrate(
+        self,
+        name: str,
+        *,
+        heard: Heard,
+        model: str | None = None,
+        max_wrong: float = 0.05,
+        delta: float = 0.05,
+    ) -> Calibration:
+        """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
+        purpose, spec = self._purpose(name), self._spec(open_project(self.settings.state_dir, name))
+        chosen = model or self._answering(name)
+        learnt_from = self._texts_of(chosen)
+        tested = [example for example in self.examples(name) if example.id not in learnt_from]
+        async with open_controller(self.workspace, self._own_settings()) as controller:
+            found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
+            key = controller.store.key(chosen)
+        about = About(
+            agent=spec.name,
+            agent_hash=load_agent(self.workspace.agents[spec.name]).content_hash,
+            model=chosen,
+            model_key=str(key),
+            fixed=defining_hashes(purpose.learns, purpose.fixed),
+        )
+        judges = ", ".join(sorted({example.by for example in tested}))
+        outcomes = outcomes_of(purpose.learns, tested, found)
+        calibration = calibrate(about, outcomes, judges, max_wrong, delta)
+        keep(self.root, calibration, self.workspace.calibrations(spec.name))
+        return calibration
+
+    def watch(self, name: str) -> list[Watched]:
+        """S6. Whether what was answered since each threshold was proven looks like what it was proven on.
+
+        Raises UserError where no threshold was proven for the task.
+        """
+        purpose = self._purpose(name)
+        fixed = defining_hashes(purpose.learns, purpose.fixed)
+        found = [c for c in self.workspace.calibrations(purpose.agent) if dict(c.fixed) == fixed]
+        if not found:
+            raise UserError(
+                f"No threshold was proven for {name!r}.", hint=f"Type: lilliput route calibrate {name}"
+            )
+        return [self._watched(purpose, calibration) for calibration in found]
+
+    def promote(self, specialist: str, why: str = "passed its gate") -> Change:
+        return shelf.promote(self.root, specialist, why)
+
+    def roll_back(self, line: str) -> Change:
+        return shelf.roll_back(self.root, line)
+
+    def specialists(self) -> list[Shown]:
+        """Of this workspace, by name; twins left out."""
+        cards = self.workspace.cards
+        return [self.specialist(name) for name in sorted(cards) if _is_specialist(cards[name])]
+
+    def specialist(self, name: str) -> Shown:
+        """Raises UnknownName, or UserError for a model that is none."""
+        card = self.workspace.card(name)
+        trained = shelf.specialism_of(card)
+        folder = self.workspace.card_folders[name]
+        lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
+        gate = folder / shelf.EVIDENCE
+        return Shown(
+            name=name,
+            answers=card.role == "crew",
+            specialism=trained,
+            examples=sum(map(len, lineage["texts"].values())),
+            answered_by=", ".join(sorted(lineage["answered_by"])),
+            curve=tuple(Epoch(**each) for each in json.loads((folder / "curve.json").read_text("utf-8"))),
+            gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
+        )
+
+    def _watched(self, purpose: Purpose, calibration: Calibration) -> Watched:
+        confidences = [
+            step.confidence or 0.0
+            for step in self._records.steps_of(purpose.agent, since=calibration.made_at)
+            if step.model == calibration.model
+            and defining_hashes(purpose.learns, step.inputs) == dict(calibration.fixed)
+        ]
+        alarm = first_alarm(calibration.baseline, confidences)
+        promise = calibration.guarantee
+        return Watched(
+            model=calibration.model,
+            since=calibration.made_at,
+            answers=len(confidences),
+            accepted=sum(confidence >= promise.threshold for confidence in confidences),
+            promised=promise.coverage,
+            alarm_after=alarm.after if alarm else None,
+        )
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _records(self) -> Records:
+        return Records(self.settings.state_dir / "runs.sqlite")
+
+    def _store(self) -> ModelStore:
+        return ModelStore(self.settings.cache_dir, self.workspace.cards, self.workspace.card_folders)
+
+    def _folder(self, name: str) -> Path:
+        return folder_of(self.settings.state_dir, name)
+
+    def _purpose(self, name: str) -> Purpose:
+        project = open_project(self.settings.state_dir, name)
+        return Purpose(name, project.agent, need_learns(self._spec(project)), project.fixed)
+
+    def _spec(self, project: Project) -> AgentSpec:
+        return self.workspace.agent(project.agent)
+
+    def _incumbent(self, line: str, specialist: str) -> str:
+        """The specialist of the line that answers now, else the reference model."""
+        changes = read_promoted(self.root).lines.get(line, ())
+        now = changes[-1].specialist if changes else None
+        return now if now and now != specialist else self.settings.reference_model
+
+    def _answering(self, line: str) -> str:
+        """The specialist of the line that answers. Raises UserError where none does."""
+        changes = read_promoted(self.root).lines.get(line, ())
+        if not changes or changes[-1].specialist is None:
+            raise UserError(
+                f"No specialist of {line!r} answers yet.", hint="Name a model: --model MODEL, or promote one."
+            )
+        return changes[-1].specialist
+
+    def _texts_of(self, model: str) -> frozenset[str]:
+        """What a specialist has learnt from; nothing, for another model."""
+        file = self.root / shelf.FOLDER / model / "lineage.json"
+        if not file.is_file():
+            return frozenset()
+        texts = json.loads(file.read_text("utf-8"))["texts"]
+        return frozenset(text for found in texts.values() for text in found)
+
+    def _own_settings(self) -> Settings:
+        """Runs of a gate are recorded apart from the user's own, which may be learnt from."""
+        return self.settings.model_copy(update={"state_dir": self.settings.state_dir / "learning" / "gates"})
+
+
+def _is_specialist(card: ModelCard) -> bool:
+    return card.specialism is not None and card.role in ("crew", "candidate")

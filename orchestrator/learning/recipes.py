@@ -1,0 +1,62 @@
+"""How a specialist is trained, as data: `models/recipes/<name>.yaml`.
+
+The same recipe, data, base and seed give the same specialist on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from orchestrator.errors import UnknownName
+from orchestrator.types import Name, Record
+from orchestrator.yamlfile import read_yaml
+
+
+class Recipe(Record):
+    """`head`: a last layer on the base as it is. `encoder`: low-rank changes of all its layers, and a head.
+
+    Rates are of AdamW, after a linear warm-up, along half a cosine. Training ends after `epochs`, or when the
+    development rows have not come out better for `patience` epochs; the best epoch counts.
+    """
+
+    name: Name
+    description: str
+    method: Literal["head", "encoder"]
+    base: Name
+    seed: int = 1
+    max_tokens: int = Field(default=64, gt=8, le=512)
+    epochs: int = Field(default=20, gt=0)
+    patience: int = Field(default=4, gt=0)
+    batch: int = Field(default=32, gt=0)
+    rank: int = Field(default=32, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    head_learning_rate: float = Field(default=1e-2, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+
+def read_recipe(roots: Sequence[Path], name: str) -> Recipe:
+    """The strongest workspace's. Raises UnknownName or ContentError."""
+    found = _files(roots)
+    if name not in found:
+        raise UnknownName("recipe", name, found)
+    yaml = read_yaml(found[name])
+    recipe = yaml.validate(Recipe)
+    if recipe.name != name:
+        raise yaml.error(f"`name: {recipe.name}` must equal the name of its file, {name!r}", ("name",))
+    return recipe
+
+
+def all_recipes(roots: Sequence[Path]) -> list[Recipe]:
+    """By name. Raises ContentError."""
+    return [read_recipe(roots, name) for name in sorted(_files(roots))]
+
+
+def _files(roots: Sequence[Path]) -> dict[str, Path]:
+    return {file.stem: file for root in roots for file in sorted(root.glob("models/recipes/*.yaml"))}

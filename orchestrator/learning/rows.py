@@ -1,0 +1,120 @@
+"""The texts and answers that a project points at, read where they lie: in the records or in a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestrator.errors import ContentError, UserError
+from orchestrator.learning.project import Collected, FileSource, LogSource, Project, need_collected
+from orchestrator.learning.scrub import Raw
+from orchestrator.records import Records, utc_now
+from orchestrator.store.files import sha256_of
+from orchestrator.types import AgentSpec, Json, Learns
+
+FILE = "file"
+
+
+def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource) -> Project:
+    """A project over every row of a file; what there is to choose from are the answers in it.
+
+    Raises ContentError with the line of a row that does not fit.
+    """
+    rows = list(read_rows(source))
+    if not rows:
+        raise ContentError("there is no row in it", file=source.path)
+    places = [f"{source.path.name}:{line}" for line, _, _ in rows]
+    fixed = {learns.choices: _choices(learns, [answer for _, _, answer in rows])} if learns.choices else {}
+    collected = Collected(places=tuple(places), collected_at=utc_now())
+    return Project(name=name, agent=spec.name, fixed=fixed, source=source, collected=collected)
+
+
+def _choices(learns: Learns, answers: Sequence[Any]) -> list[str]:
+    if learns.kind == "spans":
+        return sorted({part["kind"] for answer in answers for part in answer or ()})
+    return sorted({answer for answer in answers if answer})
+
+
+def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]:
+    """In the order of collecting. Raises UserError where the file has changed since."""
+    collected = need_collected(project)
+    if isinstance(project.source, LogSource):
+        yield from _logged(project, project.source, frozenset(collected.places), learns, records)
+        return
+    source = project.source
+    if sha256_of(source.path) != source.sha256:
+        raise UserError(
+            f"{source.path} is not what it was when it was collected.",
+            hint=f"Collect it again: lilliput learn collect {project.name} --file {source.path}",
+        )
+    for line, text, answer in read_rows(source):
+        yield Raw(text, answer, FILE, f"{source.path.name}:{line}")
+
+
+def _logged(
+    project: Project, source: LogSource, places: frozenset[str], learns: Learns, records: Records
+) -> Iterator[Raw]:
+    steps = records.steps_of(project.agent, since=source.since, until=source.until, workflow=source.workflow)
+    for step in steps:
+        place = f"{step.run_id}/{step.index}"
+        if place in places and isinstance(step.output, dict):
+            text = str(step.inputs[learns.text])
+            yield Raw(text, step.output.get(learns.answer), step.model or "code", place)
+
+
+def read_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
+    """(line, text, answer) of a CSV file or of JSON lines. An empty label means that none fits."""
+    if source.path.suffix == ".csv":
+        yield from _csv_rows(source)
+    elif source.path.suffix == ".jsonl":
+        yield from _json_rows(source)
+    else:
+        raise UserError(
+            f"{source.path.name} is neither .csv nor .jsonl.", hint="Save it as one of these two."
+        )
+
+
+def _csv_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
+    with source.path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        _insist_on(source, tuple(reader.fieldnames or ()), 1)
+        try:
+            for row in reader:
+                yield (
+                    reader.line_num,
+                    _text(source, row, reader.line_num),
+                    (row[source.label] or "").strip() or None,
+                )
+        except csv.Error as error:
+            raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
+
+
+def _json_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
+    for number, line in enumerate(source.path.read_text("utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ContentError(f"not JSON: {error}", file=source.path, line=number) from None
+        _insist_on(source, tuple(row) if isinstance(row, dict) else (), number)
+        yield number, _text(source, row, number), row[source.label]
+
+
+def _insist_on(source: FileSource, columns: tuple[str, ...], line: int) -> None:
+    for wanted in (source.text, source.label):
+        if wanted not in columns:
+            have = ", ".join(columns) or "none"
+            raise ContentError(
+                f"there is no column {wanted!r} (there are: {have})",
+                file=source.path,
+                line=line,
+                hint="Name them: --text COLUMN --label COLUMN",
+            )
+
+
+def _text(source: FileSource, row: Json, line: int) -> str:
+    text = row[source.text]
+    if not isinstance(text, str) or not text.strip():
+        raise ContentError(f"this row has no {source.text!r}", file=source.path, line=line)
+    return text

@@ -1,0 +1,152 @@
+"""S2: take personal data out, and each text once; the only door through which texts come to be learnt from.
+
+The agent `redact` finds what has a checksum or a form, and names that a text announces; `names.py` finds
+other names. The same value becomes the same placeholder in the text and in its answer. The report counts
+what was replaced, by kind, and what was left out, by reason; values are in no report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from orchestrator.learning.examples import Example, text_id
+from orchestrator.learning.names import Words, find_names
+from orchestrator.types import Json, Learns, Record
+
+_OTHER = "OTHER_NAME"
+_MARKS = re.compile(r"[\s()./-]")
+Redact = Callable[[str], Awaitable[Sequence[Json]]]
+
+
+class Raw(NamedTuple):
+    """A text and its answer as they were recorded."""
+
+    text: str
+    answer: Any
+    by: str
+    origin: str
+
+
+class Scrubbed(Record):
+    """What scrubbing did. `replaced` counts places by kind; NAME by a rule, OTHER_NAME by `names.py`."""
+
+    seen: int
+    kept: int
+    left_out: dict[str, int]
+    replaced: dict[str, int]
+
+
+class _Found(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+class Replacement(NamedTuple):
+    start: int
+    end: int
+    placeholder: str
+
+
+async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact) -> tuple[list[Example], Scrubbed]:
+    """Examples without personal data, and the report. `redact` gives the agent's `found` for a text."""
+    words = Words(raw.text for raw in raws)
+    same: dict[str, list[Example]] = {}
+    left_out, replaced = Counter[str](), Counter[str]()
+    for raw in raws:
+        found = await _found(raw.text, words, redact)
+        replacements = _replacements(raw.text, found)
+        try:
+            answer = _answer(raw, replacements, learns)
+        except _Cut:
+            left_out["personal data begins or ends inside a marked part"] += 1
+            continue
+        replaced.update(item.kind for item in found)
+        text = replaced_in(raw.text, replacements)
+        same.setdefault(text_id(text), []).append(
+            Example(text=text, answer=answer, by=raw.by, origin=raw.origin)
+        )
+    kept = list(_each_once(same.values(), left_out))
+    report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))
+    return kept, report
+
+
+def replaced_in(text: str, replacements: Sequence[Replacement]) -> str:
+    pieces, place = [], 0
+    for item in replacements:
+        pieces += [text[place : item.start], item.placeholder]
+        place = item.end
+    return "".join([*pieces, text[place:]])
+
+
+class _Cut(Exception):
+    """Personal data and a part of the answer overlap, and neither holds the other."""
+
+
+def _each_once(same: Iterable[Sequence[Example]], left_out: Counter[str]) -> Iterator[Example]:
+    for group in same:
+        if any(example.answer != group[0].answer for example in group):
+            left_out["the same text was answered differently"] += len(group)
+            continue
+        left_out.update({"the same text again": len(group) - 1} if len(group) > 1 else {})
+        yield group[0]
+
+
+async def _found(text: str, words: Words, redact: Redact) -> list[_Found]:
+    """What `redact` finds comes first; a name that lies in it or over it is not taken twice."""
+    certain = [_Found(item["kind"], item["start"], item["end"]) for item in await redact(text)]
+    others = [_Found(_OTHER, start, end) for start, end in find_names(text, words)]
+    apart = [item for item in others if not any(item.start < c.end and c.start < item.end for c in certain)]
+    return sorted([*certain, *apart], key=lambda item: item.start)
+
+
+def _replacements(text: str, found: Sequence[_Found]) -> list[Replacement]:
+    """The same value has the same placeholder, whatever its spacing and case."""
+    names: dict[tuple[str, str], str] = {}
+    made = []
+    for item in found:
+        kind = "NAME" if item.kind == _OTHER else item.kind
+        key = kind, _MARKS.sub("", text[item.start : item.end]).casefold()
+        number = 1 + sum(known == kind for known, _ in names)
+        made.append(Replacement(item.start, item.end, names.setdefault(key, f"[{kind}_{number}]")))
+    return made
+
+
+def _answer(raw: Raw, replacements: Sequence[Replacement], learns: Learns) -> Any:
+    """The answer to the text as it is now."""
+    if learns.kind == "label":
+        return raw.answer
+    if learns.kind == "spans":
+        return [_moved(span, raw.text, replacements) for span in raw.answer]
+    values = {raw.text[item.start : item.end]: item.placeholder for item in replacements}
+    return _with_placeholders(raw.answer, values)
+
+
+def _moved(span: Json, text: str, replacements: Sequence[Replacement]) -> Json:
+    """A part of the text, where it stands now."""
+    inside = [item for item in replacements if item.start < span["end"] and span["start"] < item.end]
+    if any(item.start < span["start"] or item.end > span["end"] for item in inside):
+        raise _Cut
+    before = [item for item in replacements if item.end <= span["start"]]
+    start = span["start"] + sum(len(item.placeholder) - (item.end - item.start) for item in before)
+    shifted = [
+        item._replace(start=item.start - span["start"], end=item.end - span["start"]) for item in inside
+    ]
+    words = replaced_in(text[span["start"] : span["end"]], shifted)
+    return {"kind": span["kind"], "start": start, "end": start + len(words), "text": words}
+
+
+def _with_placeholders(value: Any, values: Mapping[str, str]) -> Any:
+    """Longest first: a name may lie in an address."""
+    if isinstance(value, str):
+        for original in sorted(values, key=len, reverse=True):
+            value = value.replace(original, values[original])
+        return value
+    if isinstance(value, list):
+        return [_with_placeholders(item, values) for item in value]
+    if isinstance(value, dict):
+        return {name: _with_placeholders(item, values) for name, item in value.items()}
+    return value

@@ -1,0 +1,156 @@
+"""What an encoder learns: which numbers an example becomes, what is lost when it is wrong, how good it is.
+
+One class a kind of answer. torch is imported only where a loss is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.errors import UserError
+from orchestrator.kit.spans import Span, span_scores
+from orchestrator.learning.examples import Example
+from orchestrator.runtimes.heads import first_tokens, parts_of, softmax
+from orchestrator.types import Head, Json, Learns
+
+Floats = NDArray[np.float32]
+_NOT_ASKED = -100  # the target that torch's cross entropy leaves out
+
+
+class Row(NamedTuple):
+    """One example as tokens. `target`: a label's place, or one for each token."""
+
+    example: Example
+    encoding: Any
+    target: int | list[int]
+
+
+class Task(Protocol):
+    head: Head
+
+    def row(self, example: Example, encoding: Any) -> Row:
+        """Raises UserError for an answer that is none of the task's."""
+
+    def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
+        """A torch scalar, from torch scores of shape (rows, [tokens,] labels)."""
+
+    def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        """In [0, 1]; scores without padding."""
+
+    def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        """See `best_temperature`; of every choice that the rows ask for."""
+
+
+def task_for(learns: Learns, fixed: Json, examples: Sequence[Example]) -> Task:
+    """The task of an agent, with the choices that its inputs give, or else those that the examples show."""
+    if learns.kind == "spans":
+        kinds = _choices(learns, fixed) or sorted({part["kind"] for e in examples for part in e.answer})
+        return SpanTask(tuple(kinds))
+    if learns.kind == "label":
+        seen = {example.answer for example in examples}
+        labels: list[str | None] = _choices(learns, fixed) or sorted(label for label in seen if label)
+        return LabelTask((*labels, *((None,) if None in seen else ())))
+    raise UserError("An encoder learns labels and parts of a text; this agent answers something else.")
+
+
+def _choices(learns: Learns, fixed: Mapping[str, Any]) -> list[Any]:
+    return list(dict.fromkeys(fixed.get(learns.choices or "") or ()))
+
+
+class LabelTask:
+    def __init__(self, labels: tuple[str | None, ...]) -> None:
+        self.head = Head(kind="classify", labels=labels)
+        self._places = {label: place for place, label in enumerate(labels)}
+
+    def row(self, example: Example, encoding: Any) -> Row:
+        if example.answer not in self._places:
+            raise UserError(f"{example.origin}: {example.answer!r} is none of the labels.")
+        return Row(example, encoding, self._places[example.answer])
+
+    def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
+        import torch
+
+        targets = torch.tensor([row.target for row in rows], device=scores.device)
+        return torch.nn.functional.cross_entropy(scores, targets, label_smoothing=smoothing)
+
+    def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        """Accuracy."""
+        return float(np.mean([int(s.argmax()) == row.target for s, row in zip(scores, rows, strict=True)]))
+
+    def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        return best_temperature(np.stack(scores), np.array([row.target for row in rows]))
+
+
+class SpanTask:
+    """A word's first token speaks for the word, as in `runtimes/heads.py`."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        labels = ("O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI"))
+        self.head = Head(kind="tag", labels=labels)
+        self._places = {label: place for place, label in enumerate(labels)}
+
+    def row(self, example: Example, encoding: Any) -> Row:
+        target = [_NOT_ASKED] * len(encoding.ids)
+        spans = [Span(part["kind"], part["start"], part["end"]) for part in example.answer]
+        for token, start, end in first_tokens(encoding):
+            target[token] = self._places[_tag(start, end, spans, example)]
+        return Row(example, encoding, target)
+
+    def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
+        import torch
+
+        longest = scores.shape[1]
+        padded = [[*targets, *[_NOT_ASKED] * (longest - len(targets))] for targets in _each(rows)]
+        return torch.nn.functional.cross_entropy(
+            scores.flatten(0, 1),
+            torch.tensor(padded, device=scores.device).flatten(),
+            label_smoothing=smoothing,
+        )
+
+    def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        """F1 of the parts: kind and both ends right."""
+        labels = [str(label) for label in self.head.labels]
+        pairs = []
+        for table, row in zip(scores, rows, strict=True):
+            parts, _ = parts_of(row.encoding, softmax(table), labels)
+            gold = frozenset(Span(p["kind"], p["start"], p["end"]) for p in row.example.answer)
+            pairs.append((gold, frozenset(Span(p.kind, p.start, p.end) for p in parts)))
+        return span_scores(pairs)["slot_f1"]
+
+    def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
+        targets = np.concatenate([np.array(each) for each in _each(rows)])
+        asked = targets != _NOT_ASKED
+        return best_temperature(np.concatenate(scores)[asked], targets[asked])
+
+
+def best_temperature(scores: Floats, places: NDArray[np.int64]) -> float:
+    """By what to divide scores (n, labels) so that the right places get the highest likelihood.
+
+    Temperature scaling (Guo et al., arXiv 1706.04599), by trying: one number needs no optimiser.
+    """
+    tried = np.geomspace(0.2, 5.0, 65)
+    return float(min(tried, key=lambda temperature: cross_entropy(scores / temperature, places)))
+
+
+def cross_entropy(scores: Floats, places: NDArray[np.int64]) -> float:
+    """Mean over the rows, in nats."""
+    exact = scores.astype(np.float64)
+    highest = exact.max(axis=1)
+    total = highest + np.log(np.exp(exact - highest[:, None]).sum(axis=1))
+    return float((total - exact[np.arange(len(places)), places]).mean())
+
+
+def _each(rows: Sequence[Row]) -> list[list[int]]:
+    return [row.target for row in rows if isinstance(row.target, list)]
+
+
+def _tag(start: int, end: int, spans: Sequence[Span], example: Example) -> str:
+    """The tag of the word at `start` to `end`. Raises UserError where a part begins or ends inside it."""
+    for span in spans:
+        if span.start <= start and end <= span.end:
+            return f"{'B' if span.start == start else 'I'}-{span.kind}"
+    return "O"

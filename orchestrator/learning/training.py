@@ -1,0 +1,233 @@
+"""S5 as a whole: examples + recipe -> a specialist on the shelf, not promoted.
+
+Learns from the training rows, chooses by the development rows, and never opens the test rows: those are the
+gate's. The same text is always in the same split, whatever its case and spacing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from orchestrator.agent import defining_hashes
+from orchestrator.errors import UserError
+from orchestrator.learning import shelf
+from orchestrator.learning.curve import Epoch, Trained
+from orchestrator.learning.encoder_training import train_encoder
+from orchestrator.learning.examples import Example
+from orchestrator.learning.head_training import train_head
+from orchestrator.learning.recipes import Recipe
+from orchestrator.learning.tasks import Task, task_for
+from orchestrator.records import utc_now
+from orchestrator.runtimes.base import Embedder, LoadOptions
+from orchestrator.runtimes.registry import load_session
+from orchestrator.settings import Settings
+from orchestrator.store import ModelStore
+from orchestrator.store.blocks import Floats
+from orchestrator.store.delta import DELTA, LARGEST_BYTES
+from orchestrator.store.files import hash_of, sha256_of
+from orchestrator.store.staging import staged, sweep_stages
+from orchestrator.types import Head, Json, Learns, ModelCard, ModelFile, Specialism
+
+Report = Callable[[Epoch], None]
+Splits = Mapping[str, Sequence[Example]]
+_FEWEST = 20
+
+
+class Purpose(NamedTuple):
+    """For which agent, with which values of its defining inputs, under which name of a line."""
+
+    line: str
+    agent: str
+    learns: Learns
+    fixed: Json
+    licence: str = "the user's own data"
+
+
+async def train(
+    purpose: Purpose,
+    recipe: Recipe,
+    examples: Sequence[Example],
+    *,
+    store: ModelStore,
+    settings: Settings,
+    root: Path,
+    work: Path,
+    report: Report,
+) -> ModelCard:
+    """Train, and put the specialist on the shelf of the workspace at `root`. Raises UserError."""
+    task = task_for(purpose.learns, purpose.fixed, examples)
+    trained = await fit(recipe, task, splits(examples), store, settings, work, report)
+    shelf_folder = root / shelf.FOLDER
+    sweep_stages(shelf_folder)
+    # On the shelf's own disk: a rename to another one is a copy, which a kill may cut in half.
+    with staged(shelf_folder) as stage:
+        made = stage.make("specialist")
+        head = task.head.model_copy(update={"temperature": trained.temperature})
+        _write_delta(made / DELTA, trained.tensors, head)
+        name = shelf.next_name(root, purpose.line)
+        card = _card(name, purpose, recipe, store.cards[recipe.base], examples, made / DELTA)
+        curve = [epoch.model_dump() for epoch in trained.curve]
+        shelf.put(root, made, card, curve, _lineage(recipe, examples, store))
+    return card
+
+
+async def fit(
+    recipe: Recipe,
+    task: Task,
+    split: Splits,
+    store: ModelStore,
+    settings: Settings,
+    work: Path,
+    report: Report,
+) -> Trained:
+    """What the recipe makes of these rows; nothing is put anywhere."""
+    if recipe.method == "head":
+        return await _train_head(recipe, task, split, store, settings, report)
+    # A head that fits the base as it is comes first: with a random one the first steps would spoil what the
+    # base knows (Kumar et al., "Fine-Tuning can Distort Pretrained Features", arXiv 2202.10054).
+    labels = task.head.kind == "classify"
+    begin = await _train_head(recipe, task, split, store, settings, lambda epoch: None) if labels else None
+    return _train_encoder(recipe, task, split, store, work, report, begin.tensors if begin else {})
+
+
+def data_hash(examples: Sequence[Example]) -> str:
+    """Of texts, answers and splits; in whatever order they come."""
+    return hash_of(sorted([e.id, e.split, json.dumps(e.answer, sort_keys=True)] for e in examples))
+
+
+def splits(examples: Sequence[Example]) -> Splits:
+    """The rows to learn from and to choose by. Raises UserError where there are too few."""
+    split = {name: [e for e in examples if e.split == name] for name in ("train", "dev")}
+    for name, found in split.items():
+        if len(found) < _FEWEST:
+            raise UserError(
+                f"{len(found)} examples are for {name}, and {_FEWEST} are needed.",
+                hint="Collect more: of 100 texts 60 are to learn from, 15 to choose by, 25 to judge by.",
+            )
+    return split
+
+
+async def embedded(texts: Sequence[str], model: str, store: ModelStore, settings: Settings) -> Floats:
+    """Unit vectors by an installed encoder, shape (texts, dimensions)."""
+    card = store.cards[model]
+    session = load_session(card, LoadOptions(folder=store.folder(model), threads=settings.threads))
+    if not isinstance(session, Embedder):
+        raise UserError(f"{model} does not embed.", hint="Name an encoder: lilliput models list")
+    try:
+        return (await session.embed(texts)).vectors
+    finally:
+        session.close()
+
+
+async def _train_head(
+    recipe: Recipe,
+    task: Task,
+    split: Splits,
+    store: ModelStore,
+    settings: Settings,
+    report: Report,
+) -> Trained:
+    """On the embeddings of the base as it is installed, which are those that the specialist will see."""
+    if task.head.kind != "classify":
+        raise UserError(f"Recipe {recipe.name!r} trains a head for labels; take one with `method: encoder`.")
+    store.sources(recipe.base)  # what the specialist's own installation takes from then on
+    found = [
+        (
+            await embedded([e.text for e in rows], recipe.base, store, settings),
+            np.array([task.row(e, None).target for e in rows]),
+        )
+        for rows in split.values()
+    ]
+    trained = train_head(recipe, len(task.head.labels), *found)
+    for epoch in trained.curve:
+        report(epoch)
+    return trained
+
+
+def _train_encoder(
+    recipe: Recipe,
+    task: Task,
+    split: Splits,
+    store: ModelStore,
+    work: Path,
+    report: Report,
+    begin: Mapping[str, Floats],
+) -> Trained:
+    """`work` is kept for these examples and this recipe only: others begin anew."""
+    from tokenizers import Tokenizer
+
+    base = store.sources(recipe.base)
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(recipe.max_tokens)
+    rows = [[task.row(e, tokenizer.encode(e.text)) for e in found] for found in split.values()]
+    every = [example for found in split.values() for example in found]
+    own = work / hash_of([recipe.model_dump(), data_hash(every)])[:16]
+    return train_encoder(recipe, task, base, rows[0], rows[1], own, report, begin)
+
+
+def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head) -> None:
+    """Low-rank parts in half precision, which halves the file. Raises UserError where it is too large."""
+    from safetensors.numpy import save_file
+
+    packed = {
+        name: np.ascontiguousarray(value, dtype=np.float16 if ":" in name else np.float32)
+        for name, value in tensors.items()
+    }
+    save_file(packed, file, metadata={"head": head.model_dump_json()})
+    if (size := file.stat().st_size) > LARGEST_BYTES:
+        raise UserError(
+            f"The delta has {size / 1e6:.1f} MB, and {LARGEST_BYTES / 1e6:.0f} MB are allowed.",
+            hint="Lower `rank` in the recipe.",
+        )
+
+
+def _card(
+    name: str, purpose: Purpose, recipe: Recipe, base: ModelCard, examples: Sequence[Example], delta: Path
+) -> ModelCard:
+    """The base's card with the delta beside its files, for one agent."""
+    file = ModelFile(
+        name=DELTA, parts=(f"file:{DELTA}",), sha256=sha256_of(delta), size_bytes=delta.stat().st_size
+    )
+    return base.model_copy(
+        update={
+            "name": name,
+            "description": f"Trained for agent {purpose.agent} on {len(examples):,} examples.",
+            "licence": f"{base.licence} (base); {purpose.licence} (what it learnt from)",
+            "origin": f"{base.name} and recipe {recipe.name}",
+            "role": "candidate",
+            "capabilities": frozenset({_CAPABILITY[purpose.learns.kind]}),
+            "files": (*base.files, file),
+            "measured": (),
+            "notes": "",
+            "specialism": Specialism(
+                agent=purpose.agent,
+                base=base.name,
+                recipe=recipe.name,
+                recipe_hash=hash_of(recipe.model_dump()),
+                data_hash=data_hash(examples),
+                fixed=defining_hashes(purpose.learns, purpose.fixed),
+                trained_at=utc_now(),
+            ),
+        }
+    )
+
+
+def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> dict[str, Any]:
+    """From what it came, so that it can be made again: hashes of texts, and no texts."""
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "base_key": store.key(recipe.base),
+        "data_hash": data_hash(examples),
+        "texts": {name: sorted(e.id for e in examples if e.split == name) for name in ("train", "dev")},
+        "answered_by": dict(Counter(e.by for e in examples)),
+    }
+
+
+_CAPABILITY = {"label": "classify", "spans": "tag"}

@@ -1,0 +1,177 @@
+"""What may be learnt from: opened agents only, answers that held, one task at a time; places and no texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import ContentError, UserError
+from orchestrator.learning.collect import Allowed, collect
+from orchestrator.learning.project import FileSource, LogSource, Project, open_project, save_project
+from orchestrator.learning.rows import collect_file, raws_of, read_rows
+from orchestrator.records import Records
+from orchestrator.store.files import sha256_of
+from orchestrator.types import AgentSpec, Check, Decision, Learns, Step, StepDone, Task
+
+LEARNS = Learns(kind="label", answer="label", choices="labels", fixed=("labels",))
+SPEC = AgentSpec(name="label", description="Sorts.", needs=frozenset({"generate"}), input={}, learns=LEARNS)
+OPEN = {"label": Allowed(days=30)}
+NOW = "2026-11-22T06:45:12.000+00:00"
+ABC = ["a", "b", "c"]
+
+
+class Log:
+    """Records with a clock that a test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        self.records = Records(folder / "runs.sqlite", clock=lambda: self.now)
+
+    def answered(self, text: str, label: str | None = "a", *, agent: str = "label", **fields: Any) -> str:
+        given = {"text": text, "labels": fields.pop("labels", ABC)}
+        run_id = self.records.start(Task(agent=agent, input=given, **fields.pop("task", {}))).run_id
+        step = Step(
+            run_id=run_id, index=0, subtask="answer", agent=agent, model="large", inputs=given,
+            started_at=self.now, finished_at=self.now,
+            **{"status": "completed", "output": {"label": label}, **fields},
+        )  # fmt: skip
+        self.records.append(StepDone(run_id=run_id, step=step), 1)
+        return f"{run_id}/0"
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
+    made = Log(tmp_path)
+    monkeypatch.setattr("orchestrator.learning.collect.utc_now", lambda: made.now)
+    return made
+
+
+def places(project: Project) -> tuple[str, ...]:
+    assert project.collected is not None
+    return project.collected.places
+
+
+def test_an_agent_must_be_opened_first(log: Log) -> None:
+    log.answered("my screen is black")
+    with pytest.raises(UserError, match="may not be learnt from") as refused:
+        collect("tickets", SPEC, LogSource(), log.records, {})
+    assert refused.value.hint == "To allow it, type: lilliput learn allow label --days 90"
+
+
+def test_work_that_is_too_old_is_not_used(log: Log) -> None:
+    log.now = "2026-09-01T00:00:00.000+00:00"
+    log.answered("an old one")
+    log.now = NOW
+    new = log.answered("a new one")
+    assert places(collect("tickets", SPEC, LogSource(), log.records, OPEN)) == (new,)
+
+
+def test_doubtful_failed_and_empty_answers_are_left_out(log: Log) -> None:
+    good = log.answered("a good one")
+    log.answered("a failed one", status="failed")
+    doubt = Decision(action="accept", reason="unsure", checks=(Check(name="confidence", passed=False),))
+    log.answered("a doubtful one", decision=doubt)
+    log.answered("   ")
+    log.answered("another task", labels=["x", "y"])
+    project = collect("tickets", SPEC, LogSource(), log.records, OPEN)
+    assert places(project) == (good,)
+    assert project.collected is not None
+    assert project.collected.left_out == {
+        "its checks did not hold": 1,
+        "it was taken in doubt": 1,
+        "its text is empty": 1,
+        "other labels": 1,
+    }
+    assert project.fixed == {"labels": ABC}
+
+
+def test_the_most_usual_task_is_taken(log: Log) -> None:
+    log.answered("first", labels=["x", "y"])
+    wanted = [log.answered("second"), log.answered("third")]
+    assert list(places(collect("tickets", SPEC, LogSource(), log.records, OPEN))) == wanted
+
+
+def test_time_and_workflow_narrow_it_down(log: Log) -> None:
+    log.answered("an early one")
+    log.now = "2026-11-22T08:00:00.000+00:00"
+    late = log.answered("a late one")
+    assert places(collect("t", SPEC, LogSource(since="2026-11-22T07"), log.records, OPEN)) == (late,)
+    with pytest.raises(UserError, match="no answers"):
+        collect("t", SPEC, LogSource(workflow="service-desk"), log.records, OPEN)
+
+
+def test_an_agent_that_cannot_be_learnt_is_refused(log: Log) -> None:
+    log.answered("x", agent="other")
+    spec = SPEC.model_copy(update={"name": "other", "learns": None})
+    with pytest.raises(UserError, match="does not say what a specialist"):
+        collect("t", spec, LogSource(), log.records, {"other": Allowed(days=1)})
+
+
+def test_a_project_holds_no_text(log: Log, tmp_path: Path) -> None:
+    log.answered("Sietske lives at 12 Canal Street")
+    project = collect("tickets", SPEC, LogSource(), log.records, OPEN)
+    save_project(tmp_path, project)
+    assert "Sietske" not in (tmp_path / "learning" / "tickets" / "project.json").read_text("utf-8")
+    (raw,) = raws_of(open_project(tmp_path, "tickets"), LEARNS, log.records)
+    assert (raw.text, raw.answer, raw.by) == ("Sietske lives at 12 Canal Street", "a", "large")
+
+
+def source(path: Path, text: str, name: str = "tickets.csv") -> FileSource:
+    file = path / name
+    file.write_text(text, "utf-8")
+    return FileSource(path=file, sha256=sha256_of(file), text="message", label="team")
+
+
+def test_a_file_gives_its_rows_and_its_labels(log: Log, tmp_path: Path) -> None:
+    given = source(tmp_path, 'message,team\n"hello, you",b\nbye,\nagain,a\n')
+    project = collect_file("t", SPEC, LEARNS, given)
+    assert project.fixed == {"labels": ["a", "b"]}
+    found = list(raws_of(project, LEARNS, log.records))
+    assert [(raw.text, raw.answer, raw.by, raw.origin) for raw in found] == [
+        ("hello, you", "b", "file", "tickets.csv:2"),
+        ("bye", None, "file", "tickets.csv:3"),
+        ("again", "a", "file", "tickets.csv:4"),
+    ]
+
+
+def test_json_lines_may_hold_parts_of_a_text(tmp_path: Path) -> None:
+    line = '{"message": "to Ghent", "team": [{"kind": "city", "start": 3, "end": 8, "text": "Ghent"}]}\n'
+    given = source(tmp_path, line, "spans.jsonl")
+    spans = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
+    assert collect_file("t", SPEC, spans, given).fixed == {"kinds": ["city"]}
+    assert [answer[0]["kind"] for _, _, answer in read_rows(given)] == ["city"]
+
+
+def test_a_file_that_was_changed_since_is_not_read(log: Log, tmp_path: Path) -> None:
+    given = source(tmp_path, "message,team\nhello,a\n")
+    project = collect_file("t", SPEC, LEARNS, given)
+    given.path.write_text("message,team\nbye,a\n", "utf-8")
+    with pytest.raises(UserError, match="not what it was") as refused:
+        list(raws_of(project, LEARNS, log.records))
+    assert "lilliput learn collect t --file" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message", "line"),
+    [
+        ("text,team\nhello,a\n", "t.csv", "no column 'message'", 1),
+        ("message,team\n ,a\n", "t.csv", "no 'message'", 2),
+        ("message,team\n", "t.csv", "no row", None),
+        ('{"message": "x", "team": "a"}\nnot json\n', "t.jsonl", "not JSON", 2),
+        ('{"message": "x"}\n', "t.jsonl", "no column 'team'", 1),
+        ('{"message": 7, "team": "a"}\n', "t.jsonl", "no 'message'", 1),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_line(
+    tmp_path: Path, text: str, name: str, message: str, line: int | None
+) -> None:
+    with pytest.raises(ContentError, match=message) as refused:
+        collect_file("t", SPEC, LEARNS, source(tmp_path, text, name))
+    assert refused.value.line == line
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"neither \.csv nor \.jsonl"):
+        collect_file("t", SPEC, LEARNS, source(tmp_path, "x", "t.xlsx"))

@@ -1,0 +1,113 @@
+"""What may be learnt from: no personal data, each text once, and answers that still fit their text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from orchestrator.agent import Call, load_agent
+from orchestrator.learning.examples import Example
+from orchestrator.learning.scrub import Raw, Scrubbed, scrub
+from orchestrator.types import Json, Learns
+from orchestrator.workspace import find_workspace
+
+LABEL = Learns(kind="label", answer="label", choices="labels", fixed=("labels",))
+SPANS = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
+JSON = Learns(kind="json", answer="fields")
+
+
+@pytest.fixture(scope="module")
+def redact() -> Any:
+    agent = load_agent(find_workspace().agents["redact"])
+
+    async def found(text: str) -> Sequence[Json]:
+        answer = await agent.answer({"text": text}, Call(agent.spec, None))
+        parts: list[Json] = answer.output["found"]
+        return parts
+
+    return found
+
+
+async def done(redact: Any, learns: Learns, *rows: tuple[str, Any]) -> tuple[list[Example], Scrubbed]:
+    return await scrub(
+        [Raw(text, answer, "file", f"f:{n}") for n, (text, answer) in enumerate(rows)], learns, redact
+    )
+
+
+def part(text: str, kind: str, words: str) -> Json:
+    start = text.index(words)
+    return {"kind": kind, "start": start, "end": start + len(words), "text": words}
+
+
+async def test_values_become_placeholders_the_same_for_the_same_value(redact: Any) -> None:
+    text = "Mail jan.pieters@bedrijf.nl or JAN.PIETERS@bedrijf.nl about NL91 ABNA 0417 1643 00."
+    (example,), report = await done(redact, LABEL, (text, "finance"))
+    assert example.text == "Mail [EMAIL_1] or [EMAIL_1] about [IBAN_1]."
+    assert example.answer == "finance"
+    assert report.replaced == {"EMAIL": 2, "IBAN": 1}
+
+
+async def test_names_that_nothing_announces_go_too(redact: Any) -> None:
+    usual = [(f"My laptop {n} does not start, can somebody look", "it") for n in range(8)]
+    rows = [
+        ("Can Sietske van den Berg in accounts get a key?", "it"),
+        ("Przemek Kowalczyk left yesterday, close the account", "it"),
+        ("the password of jan werkt niet", "it"),
+    ]
+    examples, report = await done(redact, LABEL, *usual, *rows)
+    texts = [example.text for example in examples]
+    assert texts[8:] == [
+        "Can [NAME_1] in accounts get a key?",
+        "[NAME_1] left yesterday, close the account",
+        "the password of [NAME_1]",  # a surname may follow, and nobody else wrote these words
+    ]
+    assert texts[0] == "My laptop 0 does not start, can somebody look"
+    assert report.replaced == {"OTHER_NAME": 3}
+
+
+async def test_the_same_text_again_counts_once_and_contradictions_not_at_all(redact: Any) -> None:
+    examples, report = await done(
+        redact,
+        LABEL,
+        ("My screen is black!", "it"),
+        ("my  screen is black", "it"),
+        ("where is my order", "sales"),
+        ("Where is my order?", "it"),
+        ("where is my order ...", "sales"),
+    )
+    assert [(e.text, e.answer) for e in examples] == [("My screen is black!", "it")]
+    assert report.left_out == {
+        "the same text again": 1,
+        "the same text was answered differently": 3,
+    }
+    assert (report.seen, report.kept) == (5, 1)
+
+
+async def test_marked_parts_move_with_the_text(redact: Any) -> None:
+    text = "Send it to anna@firma.be in Ghent before Friday"
+    spans = [
+        part(text, "city", "Ghent"),
+        part(text, "mail", "anna@firma.be"),
+        part(text, "due", "before Friday"),
+    ]
+    (example,), _ = await done(redact, SPANS, (text, spans))
+    assert example.text == "Send it to [EMAIL_1] in [NAME_1] before Friday"
+    for span in example.answer:
+        assert example.text[span["start"] : span["end"]] == span["text"]
+    assert [span["text"] for span in example.answer] == ["[NAME_1]", "[EMAIL_1]", "before Friday"]
+
+
+async def test_a_part_that_ends_inside_personal_data_is_left_out(redact: Any) -> None:
+    text = "Send it to anna@firma.be today"
+    examples, report = await done(redact, SPANS, (text, [part(text, "to", "to anna")]))
+    assert examples == []
+    assert report.left_out == {"personal data begins or ends inside a marked part": 1}
+
+
+async def test_values_inside_an_answer_go_as_well(redact: Any) -> None:
+    text = "Book a room for anna@firma.be, phone +31 20 794 0800"
+    answer = {"who": "anna@firma.be", "phones": ["+31 20 794 0800"], "guests": 1}
+    (example,), _ = await done(redact, JSON, (text, answer))
+    assert example.answer == {"who": "[EMAIL_1]", "phones": ["[PHONE_1]"], "guests": 1}

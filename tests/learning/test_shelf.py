@@ -1,0 +1,129 @@
+"""Promotion and going back: one file, in one step, and never without evidence."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import UnknownName, UserError
+from orchestrator.learning import shelf
+from orchestrator.promoted import FILE, read_promoted
+from orchestrator.types import ModelCard
+from orchestrator.workspace import Workspace
+
+
+def specialist(root: Path, line: str = "tickets", *, passed: bool | None = True) -> str:
+    """Put one on the shelf; `passed` None: it has not been through its gate."""
+    name = shelf.next_name(root, line)
+    card: dict[str, Any] = {
+        "name": name,
+        "description": "For tests.",
+        "licence": "none",
+        "origin": "tests",
+        "runtime": "scripted",
+        "capabilities": ["classify"],
+        "role": "candidate",
+        "specialism": {
+            "agent": "label", "base": "tiny", "recipe": "head", "recipe_hash": "1", "data_hash": "2",
+            "fixed": {"labels": "3"}, "trained_at": "2026-11-23T08:00:00.000+00:00",
+        },
+    }  # fmt: skip
+    stage = root / "stage"
+    stage.mkdir(parents=True)
+    (stage / "delta.safetensors").write_bytes(b"learnt")
+    place = shelf.put(root, stage, ModelCard.model_validate(card), [], {"texts": {}})
+    if passed is not None:
+        found = {"passed": passed, "reasons": [] if passed else ["not as good"]}
+        (place / shelf.EVIDENCE).write_text(json.dumps(found), "utf-8")
+    return name
+
+
+def answering(root: Path) -> set[str]:
+    cards = Workspace((root,)).cards
+    return {name for name, card in cards.items() if card.role == "crew"}
+
+
+def test_names_count_up_within_a_line(tmp_path: Path) -> None:
+    assert [specialist(tmp_path), specialist(tmp_path), specialist(tmp_path, "mail")] == [
+        "tickets-1",
+        "tickets-2",
+        "mail-1",
+    ]
+
+
+def test_nothing_answers_before_it_is_promoted(tmp_path: Path) -> None:
+    name = specialist(tmp_path)
+    workspace = Workspace((tmp_path,))
+    assert workspace.cards[name].role == "candidate"
+    assert workspace.cards[f"{name}-f32"].role == "twin"
+    assert workspace.cards[f"{name}-f32"].precision == "float32"
+
+
+def test_promotion_and_going_back(tmp_path: Path) -> None:
+    first, second, third = (specialist(tmp_path) for _ in range(3))
+    for name in (first, second, third):
+        shelf.promote(tmp_path, name, "passed")
+        assert answering(tmp_path) == {name}
+    assert shelf.roll_back(tmp_path, "tickets").specialist == second
+    assert answering(tmp_path) == {second}
+    assert shelf.roll_back(tmp_path, "tickets").specialist == first
+    assert shelf.roll_back(tmp_path, "tickets").specialist is None
+    assert answering(tmp_path) == set()
+    with pytest.raises(UserError, match="nothing to roll back"):
+        shelf.roll_back(tmp_path, "tickets")
+    assert len(read_promoted(tmp_path).lines["tickets"]) == 6, "the history is kept"
+
+
+def test_lines_do_not_touch_each_other(tmp_path: Path) -> None:
+    tickets, mail = specialist(tmp_path), specialist(tmp_path, "mail")
+    shelf.promote(tmp_path, tickets, "passed")
+    shelf.promote(tmp_path, mail, "passed")
+    shelf.roll_back(tmp_path, "mail")
+    assert answering(tmp_path) == {tickets}
+
+
+@pytest.mark.parametrize(("passed", "said"), [(None, "not been through its gate"), (False, "not as good")])
+def test_no_evidence_no_promotion(tmp_path: Path, passed: bool | None, said: str) -> None:
+    name = specialist(tmp_path, passed=passed)
+    with pytest.raises(UserError, match=said):
+        shelf.promote(tmp_path, name, "because I want to")
+    assert answering(tmp_path) == set()
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_name_that_is_not_there_is_said(tmp_path: Path) -> None:
+    specialist(tmp_path)
+    with pytest.raises(UnknownName, match="tickets-1"):
+        shelf.promote(tmp_path, "ticket-1", "passed")
+
+
+def test_a_running_workspace_follows(tmp_path: Path) -> None:
+    """Whoever holds the views of an opened workspace sees the change at its next refresh, within a moment."""
+    name = specialist(tmp_path)
+    workspace = Workspace((tmp_path,))
+    cards, folders = workspace.cards, workspace.card_folders
+    shelf.promote(tmp_path, name, "passed")
+    workspace.refresh()
+    assert cards[name].role == "crew"
+    newer = specialist(tmp_path)
+    shelf.promote(tmp_path, newer, "passed")
+    started = time.perf_counter()
+    workspace.refresh()
+    assert time.perf_counter() - started < 1.0
+    assert (cards[name].role, cards[newer].role) == ("candidate", "crew")
+    assert folders[newer] == tmp_path / shelf.FOLDER / newer
+    shelf.roll_back(tmp_path, "tickets")
+    workspace.refresh()
+    assert (cards[name].role, cards[newer].role) == ("crew", "candidate")
+
+
+def test_a_limited_workspace_stays_as_it_is(tmp_path: Path) -> None:
+    first = specialist(tmp_path)
+    limited = Workspace((tmp_path,)).limited_to([first])
+    shelf.promote(tmp_path, specialist(tmp_path), "passed")
+    limited.refresh()
+    assert set(limited.cards) == {first}

@@ -1,0 +1,31 @@
+"""A random BERT of two layers with a vocabulary of a few words, as a folder that training starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 40,
+}
+
+
+def tiny_base(folder: Path, words: Sequence[str]) -> Path:
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    vocabulary = {"[UNK]": 0, **{word: place for place, word in enumerate(words, start=1)}}
+    config = BertConfig(vocab_size=len(vocabulary), **SIZES)
+    BertModel(config, add_pooling_layer=False).save_pretrained(str(folder))
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
