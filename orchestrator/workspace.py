@@ -23,6 +23,7 @@ from orchestrator.types import (
     CalibrationFile,
     Evidence,
     EvidenceFile,
+    Learns,
     ModelCard,
     Record,
     WorkflowSpec,
@@ -347,6 +348,20 @@ def _check_agent(yaml: YamlFile, spec: AgentSpec, *, has_code: bool) -> None:
     inputs = spec.input.get("properties", {})
     if spec.output_from and spec.output_from not in inputs:
         raise yaml.error(f"`output_from: {spec.output_from}` is not one of the inputs", ("output_from",))
+    if spec.learns:
+        _check_learns(yaml, spec, spec.learns)
+
+
+def _check_learns(yaml: YamlFile, spec: AgentSpec, learns: Learns) -> None:
+    """What is learnt from and what is learnt must be there, or no example would ever fit."""
+    inputs, outputs = (set((part or {}).get("properties", {})) for part in (spec.input, spec.output))
+    wanted = {"text": (learns.text,), "choices": (learns.choices,), "fixed": learns.fixed}
+    for field, names in wanted.items():
+        if missing := [name for name in names if name and name not in inputs]:
+            raise yaml.error(f"`learns: {field}` names {missing[0]!r}, which is no input", ("learns", field))
+    if spec.output and learns.answer not in outputs:
+        said = f"`learns: answer` names {learns.answer!r}, which is no output"
+        raise yaml.error(said, ("learns", "answer"))
 
 
 def _named(yaml: YamlFile, spec: T, expected: str) -> T:

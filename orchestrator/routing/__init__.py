@@ -66,7 +66,14 @@ def check_able(policy: str, agents: Iterable[AgentSpec], cards: Mapping[str, Mod
 
 
 def _able(spec: AgentSpec, names: Iterable[str], cards: Mapping[str, ModelCard]) -> list[str]:
-    return [name for name in names if spec.needs <= cards[name].capabilities]
+    return [name for name in names if _can(spec, cards[name])]
+
+
+def _can(spec: AgentSpec, card: ModelCard) -> bool:
+    """Whatever the inputs; a specialist may still be passed over for them."""
+    if card.specialism:
+        return card.specialism.agent == spec.name
+    return spec.needs <= card.capabilities
 
 
 def named_models(policy: str) -> list[str]:

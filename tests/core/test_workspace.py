@@ -100,6 +100,12 @@ def test_good_content_is_read(good: Path) -> None:
     assert [step.id for step in workspace.workflow("twice").steps] == ["first", "second"]
 
 
+def _learning(learns: str) -> str:
+    """The agent with a way to be learnt."""
+    output = "output: {type: object, properties: {said: {type: string}}}"
+    return AGENT.replace("output: {type: object}", f"{output}\nlearns: {learns}")
+
+
 CARDS = [
     (CARD.replace("licence: Apache-2.0\n", ""), 1, "`licence` is missing"),
     (CARD.replace("origin: here", "orign: here"), 4, "`orign` is not a known field; there is: "),
@@ -136,6 +142,14 @@ AGENTS = [
     (AGENT.replace("  type: object\n  prop", "  type: objet\n  prop"), 6, "is not a JSON schema"),
     (AGENT.replace("output: {type: object}\n", ""), 2, "`output` is missing"),
     (AGENT.replace("output: {type: object}", "output_from: schema"), 10, "is not one of the inputs"),
+    (_learning("{kind: label, answer: label}"), 11, "which is no output"),
+    (
+        _learning("{kind: json, answer: said, text: words}"),
+        11,
+        "`learns: text` names 'words', which is no input",
+    ),
+    (_learning("{kind: json, answer: said, fixed: [tone]}"), 11, "names 'tone', which is no input"),
+    (_learning("{kind: song, answer: said}"), 11, "Input should be 'label'"),
     (AGENT.replace("# System\n", "Hello\n# System\n"), 12, "text before the `# System`"),
     (AGENT.split("# System")[0], 2, "neither a `# User` prompt nor an answer.py"),
     (AGENT.replace("name: echo", "name: ehco"), 2, "must equal the name of its file or folder, 'echo'"),
