@@ -21,7 +21,15 @@ from orchestrator.cli.door import Door
 from orchestrator.types import Record
 
 if TYPE_CHECKING:
-    from orchestrator.runtimes.base import Embedder, Generator, LanguageDetector, Session
+    from orchestrator.runtimes.base import (
+        Classifier,
+        Embedder,
+        Generator,
+        LanguageDetector,
+        PairScorer,
+        Session,
+        Tagger,
+    )
     from orchestrator.types import Generation, ModelCard
 
 PROMPTS = (
@@ -127,6 +135,9 @@ async def _try_all(session: Session, folder: Path) -> tuple[list[Trial], list[Ge
         trials.append(await _guarded("embed", partial(_embed, session)))
     if "detect-language" in can:
         trials.append(await _guarded("detect-language", partial(_detect, session)))
+    for name, attempt in _HEADS.items():
+        if name in can:
+            trials.append(await _guarded(name, partial(attempt, session)))
     return trials, answers
 
 
@@ -272,3 +283,33 @@ def print_report(report: Report) -> None:
         console.print(f"✗ {complaint}", style="red", markup=False)
     if not report.complaints:
         console.print("✓ The card claims nothing that did not hold here.", style="green")
+
+
+async def _classify(session: Any) -> Trial:
+    classifier: Classifier = session
+    made = await classifier.classify([text for _, text in TEXTS])
+    said = f"{len(classifier.labels)} labels, {seconds(made.duration_s / len(TEXTS))} a text"
+    fits = made.probabilities.shape == (len(TEXTS), len(classifier.labels))
+    if not fits or abs(made.probabilities.sum(axis=1) - 1).max() > UNIT:
+        return _trial("classify", said, "the probabilities of a text do not add up to 1")
+    return _trial("classify", said)
+
+
+async def _tag(session: Any) -> Trial:
+    tagger: Tagger = session
+    made = await tagger.tag([text for _, text in TEXTS])
+    pairs = zip(made.parts, TEXTS, strict=True)
+    outside = [p for parts, (_, text) in pairs for p in parts if not p.start < p.end <= len(text)]
+    said = f"{sum(map(len, made.parts))} parts, {seconds(made.duration_s / len(TEXTS))} a text"
+    return _trial("tag", said, "a part lies outside its text" if outside else None)
+
+
+async def _score_pairs(session: Any) -> Trial:
+    scorer: PairScorer = session
+    made = await scorer.score_pairs([(text, text) for _, text in TEXTS])
+    said = f"{seconds(made.duration_s / len(TEXTS))} a pair"
+    beyond = made.scores.min() < 0 or made.scores.max() > 1
+    return _trial("score-pairs", said, "a score lies outside 0 to 1" if beyond else None)
+
+
+_HEADS = {"classify": _classify, "tag": _tag, "score-pairs": _score_pairs}
