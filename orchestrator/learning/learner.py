@@ -94,6 +94,11 @@ class Learner:
         self.workspace = workspace
         self.settings = settings
         self.root = workspace.roots[-1]
+        if self.root.name == "_builtin":
+            raise UserError(
+                "What is learnt is kept in a workspace of your own, and there is none here.",
+                hint="Make one: mkdir -p configs && echo '{}' > configs/lilliput.yaml",
+            )
 
     # --- S1, S2 ---------------------------------------------------------------------------------------
 

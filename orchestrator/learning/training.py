@@ -31,6 +31,7 @@ from orchestrator.store import ModelStore
 from orchestrator.store.blocks import Floats
 from orchestrator.store.delta import DELTA, LARGEST_BYTES
 from orchestrator.store.files import hash_of, sha256_of
+from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged, sweep_stages
 from orchestrator.types import Head, Json, Learns, ModelCard, ModelFile, Specialism
 
@@ -66,7 +67,7 @@ async def train(
     shelf_folder = root / shelf.FOLDER
     sweep_stages(shelf_folder)
     # On the shelf's own disk: a rename to another one is a copy, which a kill may cut in half.
-    with staged(shelf_folder) as stage:
+    with staged(shelf_folder) as stage, locked(shelf_folder / "locks" / f"{purpose.line}.lock"):
         made = stage.make("specialist")
         head = task.head.model_copy(update={"temperature": trained.temperature})
         _write_delta(made / DELTA, trained.tensors, head)
