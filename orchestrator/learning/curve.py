@@ -27,4 +27,4 @@ class Trained(NamedTuple):
     tensors: dict[str, Floats]
     curve: tuple[Epoch, ...]
     best: Epoch
-    temperature: float
+    temperature: float = 1.0

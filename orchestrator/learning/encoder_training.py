@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.recipes import Recipe
-from orchestrator.learning.tasks import Row, Task
+from orchestrator.learning.tasks import Row, Task, settled
 from orchestrator.runtimes.torch_runtime import import_torch
 from orchestrator.store.blocks import Floats
 
@@ -102,8 +102,9 @@ class Trainer:
     def trained(self) -> Trained:
         self._accelerator.unwrap_model(self._model).load_state_dict(self._best, strict=False)
         tensors = {name: value.numpy() for name, value in self._best.items()}
-        temperature = self._task.temperature(self._scores(self._dev), self._dev)
-        return Trained(delta_tensors(tensors), tuple(self._curve), self._best_epoch(), temperature)
+        trained = Trained(delta_tensors(tensors), tuple(self._curve), self._best_epoch())
+        scores = self._scores(self._dev)
+        return settled(self._task, trained, self._recipe.none_at_most, scores, self._dev)
 
     # --- one epoch ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.recipes import Recipe
-from orchestrator.learning.tasks import best_temperature, cross_entropy
+from orchestrator.learning.tasks import cross_entropy
 from orchestrator.store.blocks import Floats
 
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -31,8 +31,7 @@ def train_head(
     curve = tuple(_judged(number, model, train, dev) for number, model in enumerate(tried, start=1))
     best = max(curve, key=lambda epoch: (epoch.dev_quality, -epoch.dev_loss))
     weight, bias = tried[best.epoch - 1]
-    temperature = best_temperature(dev[0] @ weight.T + bias, dev[1])
-    return Trained({"head.weight": weight, "head.bias": bias}, curve, best, temperature)
+    return Trained({"head.weight": weight, "head.bias": bias}, curve, best)
 
 
 def _fitted(

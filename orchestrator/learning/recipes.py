@@ -21,6 +21,9 @@ class Recipe(Record):
 
     Rates are of AdamW, after a linear warm-up, along half a cosine. Training ends after `epochs`, or when the
     development rows have not come out better for `patience` epochs; the best epoch counts.
+
+    `none_at_most`: the share of development rows with a label that may be told that none fits, where the
+    examples show texts that none fits; None: as the head learnt it.
     """
 
     name: Name
@@ -39,6 +42,7 @@ class Recipe(Record):
     warmup: float = Field(default=0.1, ge=0, le=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
 
 
 def read_recipe(roots: Sequence[Path], name: str) -> Recipe:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import UserError
 from orchestrator.kit.spans import Span, span_scores
+from orchestrator.learning.curve import Trained
 from orchestrator.learning.examples import Example
 from orchestrator.runtimes.heads import first_tokens, parts_of, softmax
 from orchestrator.types import Head, Json, Learns
 
 Floats = NDArray[np.float32]
 _NOT_ASKED = -100  # the target that torch's cross entropy leaves out
+_HAIR = 1e-3  # a score on the line itself belongs to the label
 
 
 class Row(NamedTuple):
@@ -41,6 +43,9 @@ class Task(Protocol):
     def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         """In [0, 1]; scores without padding."""
 
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
+        """What to add to the head's bias; shape (labels,). See `LabelTask`."""
+
     def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         """See `best_temperature`; of every choice that the rows ask for."""
 
@@ -62,6 +67,12 @@ def _choices(learns: Learns, fixed: Mapping[str, Any]) -> list[Any]:
 
 
 class LabelTask:
+    """One label a text. A label None, where the examples show it, says that none fits.
+
+    What fits none is of any kind and is shown in few examples, so that a head learns to call nearly nothing
+    so. `shift` therefore raises None until `none_at_most` of the rows with a label are lost to it.
+    """
+
     def __init__(self, labels: tuple[str | None, ...]) -> None:
         self.head = Head(kind="classify", labels=labels)
         self._places = {label: place for place, label in enumerate(labels)}
@@ -80,6 +91,19 @@ class LabelTask:
     def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         """Accuracy."""
         return float(np.mean([int(s.argmax()) == row.target for s, row in zip(scores, rows, strict=True)]))
+
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
+        none = self._places.get(None)
+        shift = np.zeros(len(self.head.labels), dtype=np.float32)
+        if none is None or none_at_most is None:
+            return shift
+        with_label = [s for s, row in zip(scores, rows, strict=True) if row.target != none]
+        if not with_label:
+            return shift
+        # How far None lies below the best label; at the quantile so many of them lie nearer.
+        below = sorted(float(np.delete(s, none).max() - s[none]) for s in with_label)
+        shift[none] = below[int(none_at_most * len(below))] - _HAIR
+        return shift
 
     def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         return best_temperature(np.stack(scores), np.array([row.target for row in rows]))
@@ -121,10 +145,23 @@ class SpanTask:
             pairs.append((gold, frozenset(Span(p.kind, p.start, p.end) for p in parts)))
         return span_scores(pairs)["slot_f1"]
 
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
+        return np.zeros(self.head.width, dtype=np.float32)
+
     def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         targets = np.concatenate([np.array(each) for each in _each(rows)])
         asked = targets != _NOT_ASKED
         return best_temperature(np.concatenate(scores)[asked], targets[asked])
+
+
+def settled(
+    task: Task, trained: Trained, none_at_most: float | None, scores: Sequence[Floats], rows: Sequence[Row]
+) -> Trained:
+    """With its bias shifted and its temperature, by the development rows and the scores that they got."""
+    shift = task.shift(scores, rows, none_at_most)
+    shifted = [score + shift for score in scores]
+    tensors = {**trained.tensors, "head.bias": trained.tensors["head.bias"] + shift}
+    return trained._replace(tensors=tensors, temperature=task.temperature(shifted, rows))
 
 
 def best_temperature(scores: Floats, places: NDArray[np.int64]) -> float:

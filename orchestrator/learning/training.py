@@ -22,7 +22,7 @@ from orchestrator.learning.encoder_training import train_encoder
 from orchestrator.learning.examples import Example
 from orchestrator.learning.head_training import train_head
 from orchestrator.learning.recipes import Recipe
-from orchestrator.learning.tasks import Task, task_for
+from orchestrator.learning.tasks import Task, settled, task_for
 from orchestrator.records import utc_now
 from orchestrator.runtimes.base import Embedder, LoadOptions
 from orchestrator.runtimes.registry import load_session
@@ -138,17 +138,17 @@ async def _train_head(
     if task.head.kind != "classify":
         raise UserError(f"Recipe {recipe.name!r} trains a head for labels; take one with `method: encoder`.")
     store.sources(recipe.base)  # what the specialist's own installation takes from then on
-    found = [
-        (
-            await embedded([e.text for e in rows], recipe.base, store, settings),
-            np.array([task.row(e, None).target for e in rows]),
-        )
-        for rows in split.values()
-    ]
-    trained = train_head(recipe, len(task.head.labels), *found)
+    rows = {name: [task.row(e, None) for e in found] for name, found in split.items()}
+    vectors = {
+        name: await embedded([e.text for e in found], recipe.base, store, settings)
+        for name, found in split.items()
+    }
+    learn, judge = ((vectors[name], np.array([row.target for row in rows[name]])) for name in split)
+    trained = train_head(recipe, len(task.head.labels), learn, judge)
     for epoch in trained.curve:
         report(epoch)
-    return trained
+    scores = vectors["dev"] @ trained.tensors["head.weight"].T + trained.tensors["head.bias"]
+    return settled(task, trained, recipe.none_at_most, list(scores), rows["dev"])
 
 
 def _train_encoder(

@@ -63,7 +63,7 @@ def spans() -> list[Example]:
 def test_it_learns(task: Task, examples: list[Example], base: Path, tmp_path: Path) -> None:
     known, unseen = rows(task, base, examples[:40]), rows(task, base, examples[40:])
     heard: list[Epoch] = []
-    recipe = RECIPE.model_copy(update={"epochs": 12, "patience": 12})
+    recipe = RECIPE.model_copy(update={"epochs": 20, "patience": 20, "learning_rate": 1e-2})
     trained = train_encoder(recipe, task, base, known, unseen, tmp_path, heard.append)
     assert trained.curve == tuple(heard)
     assert trained.curve[-1].loss < trained.curve[0].loss / 2

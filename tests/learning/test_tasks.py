@@ -1,0 +1,67 @@
+"""Where "none fits" begins, and how sure a head then is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from orchestrator.learning.curve import Epoch, Trained
+from orchestrator.learning.examples import Example
+from orchestrator.learning.tasks import LabelTask, Row, settled
+
+TASK = LabelTask(("ball", "car", None))
+EPOCH = Epoch(epoch=1, loss=0.0, dev_quality=1.0, dev_loss=0.0)
+
+
+def rows_of(answers: list[str | None]) -> list[Row]:
+    return [
+        TASK.row(Example(text=f"t{n}", answer=a, by="file", origin="f"), None) for n, a in enumerate(answers)
+    ]
+
+
+def scores_of(answers: list[str | None], seed: int = 0) -> list[np.ndarray]:
+    """A head that calls nothing None by itself, though what is None lies nearer to it."""
+    random = np.random.default_rng(seed)
+    made = []
+    for answer in answers:
+        places = (
+            [1.0, 1.0, -6.0] if answer is None else [5.0, 0.0, -6.0] if answer == "ball" else [0.0, 5.0, -6.0]
+        )
+        made.append(np.array(places, dtype=np.float32) + random.normal(size=3).astype(np.float32))
+    return made
+
+
+ANSWERS: list[str | None] = [*["ball", "car"] * 100, *[None] * 40]
+
+
+@pytest.mark.parametrize("at_most", [0.0, 0.03, 0.1, 0.5])
+def test_so_many_with_a_label_are_lost_to_none_and_no_more(at_most: float) -> None:
+    scores, rows = scores_of(ANSWERS), rows_of(ANSWERS)
+    shift = TASK.shift(scores, rows, at_most)
+    assert shift[0] == shift[1] == 0
+    lost = sum(int((s + shift).argmax()) == 2 for s, row in zip(scores, rows, strict=True) if row.target != 2)
+    assert at_most * 200 - 1 <= lost <= at_most * 200
+
+
+def test_most_of_what_fits_none_is_then_told_so() -> None:
+    scores, rows = scores_of(ANSWERS), rows_of(ANSWERS)
+    none = [s for s, row in zip(scores, rows, strict=True) if row.target == 2]
+    assert sum(int(s.argmax()) == 2 for s in none) == 0
+    shift = TASK.shift(scores, rows, 0.03)
+    assert sum(int((s + shift).argmax()) == 2 for s in none) > 30
+
+
+@pytest.mark.parametrize("answers", [["ball", "car"], [None, None]])
+def test_without_both_kinds_there_is_nothing_to_settle_by(answers: list[str | None]) -> None:
+    task = LabelTask(("ball", "car")) if None not in answers else TASK
+    rows = [Row(Example(text="t", answer=a, by="file", origin="f"), None, 0 if a else 2) for a in answers]
+    assert not task.shift([np.zeros(task.head.width, dtype=np.float32)] * 2, rows, 0.03).any()
+
+
+def test_the_bias_of_a_delta_carries_it_and_the_temperature_is_made_after_it() -> None:
+    scores, rows = scores_of(ANSWERS), rows_of(ANSWERS)
+    tensors = {"head.weight": np.zeros((3, 4), dtype=np.float32), "head.bias": np.ones(3, dtype=np.float32)}
+    made = settled(TASK, Trained(tensors, (EPOCH,), EPOCH), 0.03, scores, rows)
+    shift = TASK.shift(scores, rows, 0.03)
+    assert made.tensors["head.bias"] == pytest.approx(1 + shift)
+    assert made.temperature == TASK.temperature([s + shift for s in scores], rows)
