@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.learn_shown import (
+    alarm,
+    listed,
+    say_next,
+    shares,
+    tell_collected,
+    tell_epoch,
+    tell_gate,
+    tell_row,
+    tell_scrubbed,
+)
 
 if TYPE_CHECKING:
-    from orchestrator.learning.curve import Epoch
-    from orchestrator.learning.gate import ArmResult, GateResult
-    from orchestrator.learning.learner import Learner, Shown, Watched
-    from orchestrator.learning.project import FileSource, Project
-    from orchestrator.learning.scrub import Scrubbed
+    from orchestrator.learning.learner import Learner
+    from orchestrator.learning.project import FileSource
 
 app = typer.Typer(help="Specialists: learn from logged work, gate, promote, roll back.", no_args_is_help=True)
 Line = Annotated[str, typer.Argument(metavar="NAME", help="What the specialists of this task are called.")]
@@ -30,7 +38,7 @@ def list_specialists(as_json: JsonOption = False, workspace: WorkspaceOption = N
     if as_json:
         return print_json(found)
     columns = ("specialist", "agent", "answers", "gate", "right", "against", "n")
-    return print_table(columns, [_listed(each) for each in found], right=("right", "against", "n"))
+    return print_table(columns, [listed(each) for each in found], right=("right", "against", "n"))
 
 
 @app.command()
@@ -61,10 +69,10 @@ def show(
         ]
     )
     for epoch in found.curve:
-        _tell_epoch(epoch)
+        tell_epoch(epoch)
     if found.gate:
-        return _tell_gate(found.gate)
-    return _next(f"lilliput learn gate {found.name}")
+        return tell_gate(found.gate)
+    return say_next(f"lilliput learn gate {found.name}")
 
 
 @app.command("run")
@@ -91,11 +99,11 @@ def run_all(
 
     learner = learner_at(workspace)
     source = _file(file, text, label) if file else LogSource(since=since, workflow=workflow)
-    _tell_collected(learner.collect(name, agent, source))
-    _tell_scrubbed(anyio.run(learner.scrub, name))
-    card = anyio.run(partial(learner.train, name, recipe, report=_tell_epoch))
+    tell_collected(learner.collect(name, agent, source))
+    tell_scrubbed(anyio.run(learner.scrub, name))
+    card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
     found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin))
-    _tell_gate(found)
+    tell_gate(found)
     if not found.passed:
         raise typer.Exit(1)
     promote(card.name, workspace)
@@ -113,6 +121,15 @@ def allow(
     file = learner_at(workspace).allow(agent, days)
     said = f"may be learnt from for {days} days" if days else "may not be learnt from any more"
     to_people().print(f"Logged work of {agent} {said} ({file}).", markup=False, highlight=False)
+
+
+@app.command()
+def sweep(workspace: WorkspaceOption = None) -> None:
+    """Delete examples from logs that are too old by now; every use of them does so too."""
+    from orchestrator.cli.console import to_people
+
+    gone = learner_at(workspace).sweep()
+    to_people().print(f"{gone} examples deleted.", markup=False, highlight=False)
 
 
 @app.command()
@@ -137,7 +154,7 @@ def collect(
     learner = learner_at(workspace)
     source = _file(file, text, label) if file else LogSource(since=since, until=until, workflow=workflow)
     project = learner.collect(name, agent, source)
-    return print_json(project) if as_json else _tell_collected(project)
+    return print_json(project) if as_json else tell_collected(project)
 
 
 @app.command()
@@ -148,7 +165,7 @@ def scrub(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = 
     from orchestrator.cli.console import print_json
 
     report = anyio.run(learner_at(workspace).scrub, name)
-    return print_json(report) if as_json else _tell_scrubbed(report)
+    return print_json(report) if as_json else tell_scrubbed(report)
 
 
 @app.command()
@@ -204,7 +221,7 @@ def choose(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption =
     ]
     columns = ("recipe", "base", "in a try", "to train", "memory", "licence", "why")
     print_table(columns, rows, right=("in a try", "to train", "memory"))
-    return _next(f"lilliput learn train {name} --recipe {found[0].recipe}")
+    return say_next(f"lilliput learn train {name} --recipe {found[0].recipe}")
 
 
 @app.command()
@@ -221,7 +238,7 @@ def train(
     from orchestrator.cli.console import to_people
 
     learner = learner_at(workspace)
-    card = anyio.run(partial(learner.train, name, recipe, report=_tell_epoch))
+    card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
     to_people().print(
         f"{card.name} is on the shelf, not promoted. Next: lilliput learn gate {card.name}",
         markup=False,
@@ -252,10 +269,10 @@ def gate(
     if as_json:
         print_json(found)
     else:
-        _tell_gate(found)
+        tell_gate(found)
     if not found.passed:
         raise typer.Exit(1)
-    _next(f"lilliput learn promote {found.specialist}")
+    say_next(f"lilliput learn promote {found.specialist}")
 
 
 @app.command()
@@ -289,7 +306,7 @@ def watch(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = 
         print_json(found)
     else:
         rows = [
-            (each.model, moment(each.since), str(each.answers), _shares(each), _alarm(each)) for each in found
+            (each.model, moment(each.since), str(each.answers), shares(each), alarm(each)) for each in found
         ]
         columns = ("model", "since", "answers", "accepted (then)", "alarm")
         print_table(columns, rows, right=("answers", "accepted (then)"))
@@ -318,85 +335,3 @@ def _file(path: Path, text: str, label: str) -> FileSource:
     if not path.is_file():
         raise UserError(f"{path} is not there.", hint="Name a .csv or .jsonl file.")
     return FileSource(path=path.resolve(), sha256=sha256_of(path), text=text, label=label)
-
-
-def _tell_collected(project: Project) -> None:
-    from orchestrator.cli.console import print_pairs
-
-    collected = project.collected
-    assert collected is not None
-    left = ", ".join(f"{many} ({why})" for why, many in collected.left_out.items()) or "none"
-    print_pairs([("agent", project.agent), ("collected", len(collected.places)), ("left out", left)])
-    _next(f"lilliput learn scrub {project.name}")
-
-
-def _tell_scrubbed(report: Scrubbed) -> None:
-    from orchestrator.cli.console import print_pairs
-
-    replaced = ", ".join(f"{many} {kind}" for kind, many in sorted(report.replaced.items())) or "nothing"
-    left = ", ".join(f"{many} ({why})" for why, many in report.left_out.items()) or "none"
-    print_pairs([("kept", f"{report.kept} of {report.seen}"), ("left out", left), ("replaced", replaced)])
-
-
-def _tell_epoch(epoch: Epoch) -> None:
-    from orchestrator.cli.console import to_people
-
-    to_people().print(
-        f"{epoch.epoch:3}  loss {epoch.loss:.4f}  development: {100 * epoch.dev_quality:.1f} %"
-        f"  loss {epoch.dev_loss:.4f}",
-        markup=False,
-        highlight=False,
-    )
-
-
-def tell_row(done: int, total: int) -> None:
-    from orchestrator.cli.console import to_people
-
-    if done == total or not done % 50:
-        to_people().print(f"{done} of {total}", markup=False, highlight=False)
-
-
-def _tell_gate(found: GateResult) -> None:
-    from orchestrator.cli.console import print_table, to_stdout
-
-    columns = ("model", "right", "p50", "joules", "memory")
-    print_table(columns, [_row(arm) for arm in found.arms], right=columns[1:])
-    said = "passed" if found.passed else f"refused: {'; '.join(found.reasons)}"
-    to_stdout().print(f"{found.specialist} {said} (n = {found.n}, judged by {found.judged_by})", markup=False)
-
-
-def _listed(found: Shown) -> tuple[str, ...]:
-    gate = found.gate
-    told = (
-        ("not yet", "", "", "")
-        if gate is None
-        else (
-            "passed" if gate.passed else "refused",
-            f"{100 * gate.arms[0].quality:.1f} %",
-            f"{100 * gate.arms[-1].quality:.1f} % {gate.arms[-1].model}",
-            str(gate.n),
-        )
-    )
-    return (found.name, found.specialism.agent, "yes" if found.answers else "no", *told)
-
-
-def _row(arm: ArmResult) -> tuple[str, ...]:
-    from orchestrator.cli.console import number, seconds, size
-
-    times = (seconds(arm.latency_p50_s), number(arm.energy_j), size(arm.memory_bytes))
-    return (arm.model, f"{100 * arm.quality:.1f} %", *times)
-
-
-def _shares(found: Watched) -> str:
-    now = f"{100 * found.accepted / found.answers:.0f} %" if found.answers else "-"
-    return f"{now} ({100 * found.promised:.0f} %)"
-
-
-def _alarm(found: Watched) -> str:
-    return f"after {found.alarm_after} answers" if found.alarm_after else "no"
-
-
-def _next(command: str) -> None:
-    from orchestrator.cli.console import to_people
-
-    to_people().print(f"Next: {command}", markup=False, highlight=False, style="dim")

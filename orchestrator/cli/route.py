@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.door import JsonOption, WorkspaceOption
-from orchestrator.cli.learn import Line, learner_at, tell_row
+from orchestrator.cli.learn import Line, learner_at
+from orchestrator.cli.learn_shown import tell_row
 
 app = typer.Typer(help="Routing with a stated risk.", no_args_is_help=True)
 

@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
 
 from orchestrator.errors import UserError
 from orchestrator.learning.project import Collected, LogSource, Project
+from orchestrator.learning.retention import Allowed, oldest_allowed
 from orchestrator.records import Records, utc_now
 from orchestrator.store.files import hash_of
-from orchestrator.types import AgentSpec, Json, Learns, Record, Step
-
-
-class Allowed(Record):
-    """That an agent's logged work may be learnt from, and how old it may be."""
-
-    days: int
+from orchestrator.types import AgentSpec, Json, Learns, Step
 
 
 def collect(
@@ -64,8 +58,7 @@ def _steps(agent: str, source: LogSource, records: Records, allowed: Mapping[str
             f"Logged work of agent {agent!r} may not be learnt from.",
             hint=f"To allow it, type: lilliput learn allow {agent} --days 90",
         )
-    oldest = (datetime.fromisoformat(utc_now()) - timedelta(days=allowed[agent].days)).isoformat()
-    since = max(source.since, oldest)
+    since = max(source.since, oldest_allowed(agent, allowed))
     yield from records.steps_of(agent, since=since, until=source.until, workflow=source.workflow)
 
 

@@ -25,7 +25,8 @@ class Example(Record):
     """One text and its answer. `by`: the model that answered, or `file` where a person's file says so.
 
     `origin` is `RUN/STEP` of the record, or `FILE:LINE`; the same text from several places is one example.
-    `given_split`: where a data set says itself which rows are for what.
+    `given_split`: where a data set says itself which rows are for what. `recorded_at`: when it was
+    logged, the oldest of several; None, for a file.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Example(Record):
     by: str
     origin: str
     given_split: Split | None = None
+    recorded_at: str | None = None
 
     @property
     def id(self) -> str:

@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from orchestrator.agent import Call, defining_hashes, load_agent
-from orchestrator.controller import open_controller
+from orchestrator.controller import Controller, open_controller
 from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.calibrate import About, calibrate, keep, outcomes_of
 from orchestrator.learning.choose import Candidate, choose
 from orchestrator.learning.cluster import Clusters, clusters_of
-from orchestrator.learning.collect import Allowed, collect, need_learns
+from orchestrator.learning.collect import collect, need_learns
 from orchestrator.learning.curve import Epoch
 from orchestrator.learning.examples import Example, read_examples, write_examples
 from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
@@ -38,6 +39,7 @@ from orchestrator.learning.project import (
     save_project,
 )
 from orchestrator.learning.recipes import all_recipes, read_recipe
+from orchestrator.learning.retention import EXAMPLES, SCRUBBED, Allowed, Opened, oldest_allowed, sweep
 from orchestrator.learning.rows import collect_file, raws_of
 from orchestrator.learning.scrub import Scrubbed, scrub
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
@@ -47,18 +49,13 @@ from orchestrator.routing.shift import first_alarm
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.store.files import replace_text
+from orchestrator.store.staging import staged, sweep_stages
 from orchestrator.types import AgentSpec, Calibration, Json, ModelCard, Name, Record, Specialism
 from orchestrator.workspace import Workspace
 from orchestrator.yamlfile import read_yaml
 
 ALLOWED = Path("configs/learning.yaml")
-_EXAMPLES, _SCRUBBED = "examples.jsonl", "scrubbed.json"
-
-
-class Opened(Record):
-    """`configs/learning.yaml`: the agents whose logged work may be learnt from."""
-
-    agents: Mapping[str, Allowed] = {}
+_GATES = "gates"  # runs of a gate or a calibration, as long as it lasts
 
 
 class Shown(Record):
@@ -114,7 +111,13 @@ class Learner:
         kept = {name: each for name, each in agents.items() if each.days}
         file = self.root / ALLOWED
         replace_text(file, yaml.safe_dump(Opened(agents=kept).model_dump(mode="json"), sort_keys=True))
+        self.sweep()
         return file
+
+    def sweep(self) -> int:
+        """Delete what may no longer be learnt from, of all projects. Returns how many examples went."""
+        sweep_stages(self.settings.state_dir / _GATES)
+        return sweep(self.settings.state_dir, self.allowed)
 
     def collect(self, name: str, agent: str, source: LogSource | FileSource) -> Project:
         """S1, from the records or from a file."""
@@ -124,7 +127,7 @@ class Learner:
         else:
             project = collect(name, spec, source, self._records, self.allowed)
         save_project(self.settings.state_dir, project)
-        for stale in (_EXAMPLES, _SCRUBBED):
+        for stale in (EXAMPLES, SCRUBBED):
             (self._folder(name) / stale).unlink(missing_ok=True)
         return project
 
@@ -139,14 +142,17 @@ class Learner:
             parts: list[Json] = answer.output["found"]
             return parts
 
-        examples, report = await scrub(list(raws_of(project, learns, self._records)), learns, found)
-        write_examples(self._folder(name) / _EXAMPLES, examples)
-        replace_text(self._folder(name) / _SCRUBBED, report.model_dump_json(indent=2) + "\n")
+        oldest = oldest_allowed(project.agent, self.allowed)
+        raws = [raw for raw in raws_of(project, learns, self._records) if (raw.recorded_at or "~") >= oldest]
+        examples, report = await scrub(raws, learns, found)
+        write_examples(self._folder(name) / EXAMPLES, examples)
+        replace_text(self._folder(name) / SCRUBBED, report.model_dump_json(indent=2) + "\n")
         return report
 
     def examples(self, name: str) -> list[Example]:
-        """Raises UserError where nothing was scrubbed yet."""
-        file = self._folder(name) / _EXAMPLES
+        """What may still be learnt from. Raises UserError where nothing was scrubbed yet."""
+        self.sweep()
+        file = self._folder(name) / EXAMPLES
         if not file.is_file():
             raise UserError(f"{name!r} has no examples yet.", hint=f"Type: lilliput learn scrub {name}")
         return list(read_examples(file))
@@ -198,7 +204,7 @@ class Learner:
         parent = f"{specialist}-f32"
         await asyncio.to_thread(self._store().pull, parent)
         arms: dict[str, Answered] = {}
-        async with open_controller(self.workspace, self._own_settings()) as controller:
+        async with self._apart() as controller:
             for model in (specialist, parent, against):
                 if model == against and all(example.by == against for example in tested):
                     arms[model] = Answered([example.answer for example in tested], None)
@@ -236,7 +242,7 @@ class Learner:
         chosen = model or self._answering(name)
         learnt_from = self._texts_of(chosen)
         tested = [example for example in self.examples(name) if example.id not in learnt_from]
-        async with open_controller(self.workspace, self._own_settings()) as controller:
+        async with self._apart() as controller:
             found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
             key = controller.store.key(chosen)
         about = About(
@@ -354,9 +360,13 @@ class Learner:
         texts = json.loads(file.read_text("utf-8"))["texts"]
         return frozenset(text for found in texts.values() for text in found)
 
-    def _own_settings(self) -> Settings:
-        """Runs of a gate are recorded apart from the user's own, which may be learnt from."""
-        return self.settings.model_copy(update={"state_dir": self.settings.state_dir / "learning" / "gates"})
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[Controller]:
+        """A controller whose runs are not kept, nor among the user's own, which may be learnt from."""
+        with staged(self.settings.state_dir / _GATES) as stage:
+            own = self.settings.model_copy(update={"state_dir": stage.folder})
+            async with open_controller(self.workspace, own) as controller:
+                yield controller
 
 
 def _is_specialist(card: ModelCard) -> bool:

@@ -61,7 +61,8 @@ def _logged(
         place = f"{step.run_id}/{step.index}"
         if place in places and isinstance(step.output, dict):
             text = str(step.inputs[learns.text])
-            yield Raw(text, step.output.get(learns.answer), step.model or "code", place)
+            answer = step.output.get(learns.answer)
+            yield Raw(text, answer, step.model or "code", place, step.started_at)
 
 
 def read_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:

@@ -28,6 +28,7 @@ class Raw(NamedTuple):
     answer: Any
     by: str
     origin: str
+    recorded_at: str | None = None
 
 
 class Scrubbed(Record):
@@ -67,7 +68,7 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact) -> tuple[li
         replaced.update(item.kind for item in found)
         text = replaced_in(raw.text, replacements)
         same.setdefault(text_id(text), []).append(
-            Example(text=text, answer=answer, by=raw.by, origin=raw.origin)
+            Example(text=text, answer=answer, by=raw.by, origin=raw.origin, recorded_at=raw.recorded_at)
         )
     kept = list(_each_once(same.values(), left_out))
     report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))

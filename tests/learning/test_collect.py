@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import ContentError, UserError
-from orchestrator.learning.collect import Allowed, collect
+from orchestrator.learning.collect import collect
 from orchestrator.learning.project import FileSource, LogSource, Project, open_project, save_project
+from orchestrator.learning.retention import Allowed
 from orchestrator.learning.rows import collect_file, raws_of, read_rows
 from orchestrator.records import Records
 from orchestrator.store.files import sha256_of
@@ -44,7 +45,7 @@ class Log:
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     made = Log(tmp_path)
-    monkeypatch.setattr("orchestrator.learning.collect.utc_now", lambda: made.now)
+    monkeypatch.setattr("orchestrator.learning.retention.utc_now", lambda: made.now)
     return made
 
 
