@@ -24,7 +24,7 @@ from orchestrator.run import Outcome, Run
 from orchestrator.runtimes.pool import Lease, ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.types import Answer, Check, Decision, Guarantee, Json, Route, Routed, Step, Usage
+from orchestrator.types import Answer, Bar, Calibration, Check, Decision, Json, Route, Routed, Step, Usage
 from orchestrator.workspace import Machine, Workspace
 
 ExtraCheck = Callable[[Any], str | None]
@@ -41,7 +41,7 @@ class _Place(NamedTuple):
     attempt: int
     has_next: bool
     extra: ExtraCheck | None
-    proven: Guarantee | None = None
+    bar: Bar | None = None
 
 
 class _Reply(NamedTuple):
@@ -103,8 +103,8 @@ class Asker:
         await run.journal.emit(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
         ladder = route.ladder or (None,)
         for rung, model in enumerate(ladder, start=1):
-            proven = self._proven(agent, inputs, model)
-            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, proven)
+            bar = self._bar(agent, inputs, model, route.policy)
+            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, bar)
             step = await self._ask_one(run, place)
             if step.status == "completed":
                 return Outcome("completed", step.output)
@@ -201,16 +201,27 @@ class Asker:
         usage = priced(call.usage.model_copy(update=times), span.drawn, self._machine, remote)
         return _Reply(answer, error, usage, stopped)
 
-    def _proven(self, agent: Agent, inputs: Json, model: str | None) -> Guarantee | None:
+    def _bar(self, agent: Agent, inputs: Json, model: str | None, policy: str) -> Bar | None:
         """The threshold that was calibrated for just this, where there is one."""
-        found = [c for c in self._workspace.calibrations(agent.spec.name) if c.model == model]
-        if not found or model is None:
+        found = self._calibrations(agent, inputs).get(model or "")
+        if found is None:
             return None
+        share = routing.budgeted(policy)
+        spent = None if share is None else found.within(share)
+        if spent is None:
+            return found.guarantee.bar
+        return Bar(threshold=spent.threshold, why=f"as {100 * spent.share:g} % of its answers were")
+
+    def _calibrations(self, agent: Agent, inputs: Json) -> dict[str, Calibration]:
+        """By model: those that hold for this agent as it is and for these inputs."""
         learns = agent.spec.learns
         fixed = defining_hashes(learns, inputs) if learns else {}
-        key = self._store.key(model)
-        holding = (c for c in found if c.holds_for(agent.content_hash, model, key, fixed))
-        return next((c.guarantee for c in holding), None)
+        return {
+            found.model: found
+            for found in self._workspace.calibrations(agent.spec.name)
+            if found.model in self._workspace.cards
+            and found.holds_for(agent.content_hash, found.model, self._store.key(found.model), fixed)
+        }
 
     def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
         cards, spec = self._workspace.cards, agent.spec
@@ -234,6 +245,7 @@ class Asker:
                 **routing.proven(spec.name, agent.content_hash, evidence, self._store.key),
                 **routing.promoted(cards),
             },
+            calibrated=frozenset(self._calibrations(agent, inputs)),
         )
         return routing.route(policy, need, cards.values(), here)
 
@@ -257,9 +269,7 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
     if place.extra and all(check.passed for check in checks):
         reason = place.extra(reply.answer.output)
         checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
-    return checking.decide(
-        spec, reply.answer, checks, attempt=attempt, has_next=has_next, proven=place.proven
-    )
+    return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next, bar=place.bar)
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from orchestrator.errors import LilliputError, ModelError, Truncated
-from orchestrator.types import AgentSpec, Answer, Check, Decision, Guarantee
+from orchestrator.types import AgentSpec, Answer, Bar, Check, Decision
 
 
 def decide(
@@ -21,13 +21,13 @@ def decide(
     *,
     attempt: int,
     has_next: bool,
-    proven: Guarantee | None = None,
+    bar: Bar | None = None,
 ) -> Decision:
     """What to do with an answer. `attempt` counts from 1 for the current model.
 
-    `proven`: a threshold that was calibrated for this model as this agent; it takes the place of the agent's.
+    `bar`: a threshold that was calibrated for this model as this agent; it takes the place of the agent's.
     """
-    all_checks = (*checks, *_confidence(spec, answer, proven))
+    all_checks = (*checks, *_confidence(spec, answer, bar))
     failed = [check for check in all_checks if not check.passed]
     if not failed:
         reason = answer.reason or f"{len(all_checks)} of {len(all_checks)} checks hold"
@@ -50,17 +50,17 @@ def decide_on_error(spec: AgentSpec, error: LilliputError, *, attempt: int, has_
     return _otherwise(str(error), (check,), may_retry=may_retry, has_next=has_next)
 
 
-def _confidence(spec: AgentSpec, answer: Answer, proven: Guarantee | None) -> tuple[Check, ...]:
-    least = proven.threshold if proven else spec.min_confidence
-    if least is None or answer.confidence is None or (answer.abstained and not proven):
+def _confidence(spec: AgentSpec, answer: Answer, bar: Bar | None) -> tuple[Check, ...]:
+    least = bar.threshold if bar else spec.min_confidence
+    if least is None or answer.confidence is None or (answer.abstained and not bar):
         return ()
     if answer.confidence >= least:
         return (Check(name="confidence", passed=True),)
     # Rounded down, so that 0.899 never reads as "0.90 is below 0.90".
     least_shown = math.ceil(round(100 * least, 6)) / 100
     shown = f"{math.floor(100 * answer.confidence) / 100:.2f} is below {least_shown:.2f}"
-    promise = f", from where at most {proven.max_wrong:.0%} are wrong (n = {proven.n})" if proven else ""
-    return (Check(name="confidence", passed=False, reason=shown + promise),)
+    why = f", {bar.why}" if bar else ""
+    return (Check(name="confidence", passed=False, reason=shown + why),)
 
 
 def _otherwise(reason: str, checks: tuple[Check, ...], *, may_retry: bool, has_next: bool) -> Decision:

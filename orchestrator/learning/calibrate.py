@@ -16,7 +16,7 @@ from orchestrator.errors import UserError
 from orchestrator.learning.examples import Example
 from orchestrator.learning.gate import Answered, is_right
 from orchestrator.records import utc_now
-from orchestrator.routing.guarantee import Outcome, fewest_needed, guaranteed
+from orchestrator.routing.guarantee import Outcome, fewest_needed, guaranteed, spent_of
 from orchestrator.routing.shift import baseline_of
 from orchestrator.store.files import replace_text
 from orchestrator.types import Calibration, CalibrationFile, Learns, RunResult
@@ -54,6 +54,7 @@ def calibrate(
         **about._asdict(),
         guarantee=found,
         baseline=baseline_of([outcome.confidence for outcome in outcomes]),
+        spent=spent_of(outcomes),
         judged_by=judged_by,
         made_at=utc_now(),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
-from orchestrator.routing import all_reference, all_small, cascade, fixed, only, smallest_capable
+from orchestrator.routing import all_reference, all_small, budget, cascade, fixed, only, smallest_capable
 from orchestrator.routing.evidence import promoted, proven
 from orchestrator.routing.filters import Need, Surroundings, rejections
 from orchestrator.routing.policy import Policy
@@ -23,14 +23,16 @@ POLICIES: Mapping[str, Policy] = {
     "only": only.order,
     "all-reference": all_reference.order,
     "all-small": all_small.order,
+    "budget": budget.order,
 }
 
-_FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B"}
+_FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B", "budget": "budget:15%"}
 
 __all__ = [
     "POLICIES",
     "Need",
     "Surroundings",
+    "budgeted",
     "check_able",
     "check_policy",
     "named_models",
@@ -41,10 +43,15 @@ __all__ = [
 
 
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
-    """Raises UnknownName for a policy, or a model of `fixed:MODEL` or `only:A,B`, that is not there."""
-    name = text.partition(":")[0]
+    """Raises UnknownName for a policy, or a model of `fixed:MODEL` or `only:A,B`, that is not there.
+
+    Raises InvalidInput for a `budget:` that is no share.
+    """
+    name, _, argument = text.partition(":")
     if name not in POLICIES:
         raise UnknownName("routing policy", text, [*POLICIES, *_FORMS.values()])
+    if name == "budget":
+        budget.share_of(argument)
     for model in named_models(text):
         if model not in cards:
             raise UnknownName("model", model, cards, hint=None if model else f"Write {_FORMS[name]}.")
@@ -82,6 +89,12 @@ def named_models(policy: str) -> list[str]:
     return [argument] if name == "fixed" else only.names(argument) if name == "only" else []
 
 
+def budgeted(policy: str) -> float | None:
+    """The share of calls that a policy gives to the reference; None for one that has no such share."""
+    name, _, argument = policy.partition(":")
+    return budget.share_of(argument) if name == "budget" else None
+
+
 def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surroundings) -> Route:
     """Filter, then order. Raises ModelUnavailable, listing every rejection, when nothing is left."""
     name, _, argument = policy.partition(":")
@@ -96,7 +109,7 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
         else:
             candidates.append(card)
     if candidates:
-        ordered = POLICIES[name](candidates, argument, here.proven)
+        ordered = POLICIES[name](candidates, argument, here)
         rejected += ordered.rejected
         if ordered.ladder:
             return Route(

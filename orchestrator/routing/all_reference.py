@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.routing.policy import Ordered, Proven, by_size, size_of
+from orchestrator.routing.filters import Surroundings
+from orchestrator.routing.policy import Ordered, by_size, size_of
 from orchestrator.types import ModelCard, Rejected
 
 
-def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ordered:
+def order(candidates: Sequence[ModelCard], argument: str, here: Surroundings) -> Ordered:
     references = [card for card in candidates if card.role == "reference"]
     chosen = by_size(references or candidates)[-1]
     why = "the reference" if references else f"no reference can; the largest ({size_of(chosen)})"

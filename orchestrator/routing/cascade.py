@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.routing.policy import Ordered, Proven, by_size, size_of
+from orchestrator.routing.filters import Surroundings
+from orchestrator.routing.policy import Ordered, by_size, size_of
 from orchestrator.types import ModelCard
 
 
-def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ordered:
+def order(candidates: Sequence[ModelCard], argument: str, here: Surroundings) -> Ordered:
     references = [card for card in candidates if card.role == "reference"]
     crew = [card for card in candidates if card.role != "reference"]
     first, *rest = ladder = [*by_size(crew), *by_size(references)]

@@ -26,7 +26,7 @@ class Surroundings(Record):
     """What this machine can offer. `spendable` is what the run's budget still allows, in US dollars.
 
     `proven`: the models that a benchmark found to be as good as the reference at what this agent does, and
-    where that was.
+    where that was. `calibrated`: those whose confidence was held against answers to this very task.
     """
 
     installed: frozenset[str]
@@ -34,6 +34,7 @@ class Surroundings(Record):
     has_cuda: bool = False
     spendable_usd: float | None = None
     proven: Mapping[str, str] = {}
+    calibrated: frozenset[str] = frozenset()
 
 
 Filter = Callable[[ModelCard, Need, Surroundings], str | None]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.routing.policy import Ordered, Proven
+from orchestrator.routing.filters import Surroundings
+from orchestrator.routing.policy import Ordered
 from orchestrator.types import ModelCard, Rejected
 
 
-def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ordered:
+def order(candidates: Sequence[ModelCard], argument: str, here: Surroundings) -> Ordered:
     others = tuple(
         Rejected(model=card.name, reason=f"the policy names {argument}")
         for card in candidates

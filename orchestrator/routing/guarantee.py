@@ -23,8 +23,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orchestrator.types import Guarantee
+from orchestrator.types import Guarantee, Spent
 
+SHARES = (0.0, 0.01, 0.02, 0.03, *(step / 20 for step in range(1, 20)))
 _STEPS, _STARTS = 40, 4
 
 
@@ -55,6 +56,23 @@ def guaranteed(outcomes: Sequence[Outcome], max_wrong: float, delta: float = 0.0
         accepted=accepted,
         wrong=wrong,
         wrong_at_most=upper_bound(wrong, accepted, delta),
+    )
+
+
+def spent_of(outcomes: Sequence[Outcome], shares: Sequence[float] = SHARES) -> tuple[Spent, ...]:
+    """What is left among the accepted when the reference gets so many of the least sure ones."""
+    lowest_first = sorted(outcome.confidence for outcome in outcomes)
+    return tuple(_spent(outcomes, share, lowest_first[int(share * len(lowest_first))]) for share in shares)
+
+
+def _spent(outcomes: Sequence[Outcome], share: float, threshold: float) -> Spent:
+    wrong, accepted = _counts(outcomes, threshold)
+    return Spent(
+        share=share,
+        threshold=threshold,
+        accepted=accepted,
+        wrong=wrong,
+        wrong_at_most=upper_bound(wrong, accepted, 0.05),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.routing import cascade
-from orchestrator.routing.policy import Ordered, Proven
+from orchestrator.routing.filters import Surroundings
+from orchestrator.routing.policy import Ordered
 from orchestrator.types import ModelCard, Rejected
 
 
@@ -13,7 +14,7 @@ def names(argument: str) -> list[str]:
     return [name.strip() for name in argument.split(",")]
 
 
-def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ordered:
+def order(candidates: Sequence[ModelCard], argument: str, here: Surroundings) -> Ordered:
     allowed = set(names(argument))
     others = tuple(
         Rejected(model=card.name, reason="the policy does not name it")
@@ -23,4 +24,4 @@ def order(candidates: Sequence[ModelCard], argument: str, proven: Proven) -> Ord
     named = [card for card in candidates if card.name in allowed]
     if not named:
         return Ordered(ladder=(), reason="", rejected=others)
-    return cascade.order(named, "", proven).model_copy(update={"rejected": others})
+    return cascade.order(named, "", here).model_copy(update={"rejected": others})

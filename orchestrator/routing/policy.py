@@ -1,12 +1,14 @@
 """What a routing policy is: a function that orders the candidates which the filters left.
 
-It is given what stands behind the colon of its name, and which models have evidence for the agent.
+It is given what stands behind the colon of its name, and what there is here: which models have evidence for
+the agent, and of which the confidence was calibrated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
+from orchestrator.routing.filters import Surroundings
 from orchestrator.types import ModelCard, Record, Rejected
 
 
@@ -18,8 +20,7 @@ class Ordered(Record):
     rejected: tuple[Rejected, ...] = ()
 
 
-Proven = Mapping[str, str]
-Policy = Callable[[Sequence[ModelCard], str, Proven], Ordered]
+Policy = Callable[[Sequence[ModelCard], str, Surroundings], Ordered]
 
 
 def by_size(cards: Sequence[ModelCard]) -> list[ModelCard]:

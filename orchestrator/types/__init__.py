@@ -14,7 +14,7 @@ from orchestrator.types.base import (
     RuntimeName,
     Source,
 )
-from orchestrator.types.calibration import Baseline, Calibration, CalibrationFile, Guarantee
+from orchestrator.types.calibration import Bar, Baseline, Calibration, CalibrationFile, Guarantee, Spent
 from orchestrator.types.events import (
     ApprovalAsked,
     ApprovalGiven,
@@ -65,6 +65,7 @@ __all__ = [
     "Answer",
     "ApprovalAsked",
     "ApprovalGiven",
+    "Bar",
     "Baseline",
     "Budget",
     "Calibration",
@@ -103,6 +104,7 @@ __all__ = [
     "RuntimeName",
     "Source",
     "Specialism",
+    "Spent",
     "Status",
     "Step",
     "StepDone",

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from orchestrator.routing.guarantee import Outcome, fewest_needed, guaranteed, tail, upper_bound
+from orchestrator.routing.guarantee import (
+    SHARES,
+    Outcome,
+    fewest_needed,
+    guaranteed,
+    spent_of,
+    tail,
+    upper_bound,
+)
 
 
 def draw(n: int, sharpness: float, random: np.random.Generator) -> list[Outcome]:
@@ -70,3 +78,19 @@ def test_a_looser_promise_accepts_more() -> None:
     assert loose is not None
     assert loose.threshold < strict.threshold
     assert loose.coverage > strict.coverage
+
+
+def test_a_share_of_calls_goes_to_the_least_sure_answers() -> None:
+    outcomes = draw(600, 2.0, np.random.default_rng(1))
+    rows = spent_of(outcomes)
+    assert [row.share for row in rows] == list(SHARES)
+    for row in rows:
+        kept = [outcome for outcome in outcomes if outcome.confidence >= row.threshold]
+        assert 600 - len(kept) <= row.share * 600
+        assert (row.accepted, row.wrong) == (len(kept), sum(not outcome.right for outcome in kept))
+    assert rows[0].accepted == 600
+    assert [row.wrong for row in rows] == sorted((row.wrong for row in rows), reverse=True)
+
+
+def test_answers_that_are_all_as_sure_are_all_kept() -> None:
+    assert {row.accepted for row in spent_of([Outcome(0.9, True)] * 100)} == {100}

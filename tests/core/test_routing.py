@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator import routing
-from orchestrator.errors import ModelUnavailable, UnknownName
+from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
 from orchestrator.routing import Need, Surroundings
 from orchestrator.types import Evidence, ModelCard, RemoteEndpoint, Route
 
@@ -128,6 +128,27 @@ class TestPolicies:
         assert why(route) == {"small": "the policy does not name it"}
         with pytest.raises(ModelUnavailable, match="small: the policy does not name it"):
             decide("only:absent", [SMALL])
+
+    @pytest.mark.parametrize("policy", ["budget:15%", "budget:0.15", "budget: 15 %"])
+    def test_a_budget_is_shared_by_what_is_calibrated_and_the_reference(self, policy: str) -> None:
+        here = HERE.model_copy(update={"calibrated": frozenset({"small", "large"})})
+        route = decide(policy, CREW, here)
+        assert route.ladder == ("small", "large")
+        assert route.reason == "smallest calibrated for this task; large for at most 15 %"
+        assert why(route) == {"tiny": "the budget is shared by small and large"}
+
+    def test_without_a_calibration_a_budget_says_that_it_cannot_be_kept(self) -> None:
+        route = decide("budget:15%", CREW)
+        assert route.ladder == decide("cascade", CREW).ladder
+        assert route.reason.startswith("not calibrated, so as cascade")
+
+    @pytest.mark.parametrize(
+        "policy", ["budget", "budget:", "budget:much", "budget:150%", "budget:-1", "budget:nan"]
+    )
+    def test_a_budget_that_is_no_share(self, policy: str) -> None:
+        with pytest.raises(InvalidInput, match="no share of calls") as refused:
+            routing.check_policy(policy, {})
+        assert refused.value.hint == "Write one such as budget:15% or budget:0.15."
 
     def test_of_two_of_one_size_the_one_with_less_memory_comes_first(self) -> None:
         twice = [card("wide", 5, memory_bytes=900), card("zippy", 5, memory_bytes=100)]

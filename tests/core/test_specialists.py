@@ -166,3 +166,32 @@ async def test_a_promise_ends_when_what_it_rests_on_changes(root: Path, changed:
     calibrate(root, "small", 0.3, **changed)
     replies = {"small": sure(0.4), "large": says("large")}
     assert await models_asked(root, replies, TASK) == ["small", "large"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "confidence", "asked"),
+    [
+        ("budget:0%", 0.1, ["small"]),
+        ("budget:9%", 0.1, ["small"]),
+        ("budget:10%", 0.55, ["small", "large"]),
+        ("budget:10%", 0.65, ["small"]),
+        ("budget:40%", 0.65, ["small", "large"]),
+        ("cascade", 0.25, ["small", "large"]),
+    ],
+)
+async def test_a_budget_is_spent_on_the_least_sure_answers(
+    root: Path, policy: str, confidence: float, asked: list[str]
+) -> None:
+    rows = [
+        {"share": 0.0, "threshold": 0.0},
+        {"share": 0.1, "threshold": 0.6},
+        {"share": 0.3, "threshold": 0.7},
+    ]
+    counts = {"accepted": 300, "wrong": 4, "wrong_at_most": 0.03}
+    calibrate(root, "small", 0.3, spent=[row | counts for row in rows])
+    async with open_world(root, {"small": sure(confidence), "large": says("large")}) as world:
+        _, steps, _ = await world.run(Task(agent="guess", input=TASK, route=policy))
+    assert [step.model for step in steps] == asked
+    if policy == "budget:10%" and len(asked) == 2:
+        assert steps[0].decision is not None
+        assert steps[0].decision.reason == "confidence: 0.55 is below 0.60, as 10 % of its answers were"
