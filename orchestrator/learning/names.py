@@ -3,8 +3,8 @@
 Recall comes first: what is taken for a name becomes a placeholder in training data, which costs a specialist
 little, and a name that stays is somebody's. Three signs, each enough:
 
-    a given name (lists of twelve locales, from the package Faker); without a capital only where few texts
-    hold it, and at the head of a sentence only where it is no usual word ("Server", "Will")
+    a given name, of any list, or a word that is in no dictionary; without a capital and at the head of a
+    sentence only where few texts hold it, and where it is no usual word ("Server", "will")
     a capital in the middle of a sentence, on a word that few texts hold and none holds without it
     what follows such a word with a capital, or behind particles ("van den")
 
@@ -16,15 +16,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib import import_module
-from itertools import chain
+
+from orchestrator.learning.lexicon import given_names, is_compound, near_given_names, near_surnames, zipf
 
 FEW = 5
-_LOCALES = (
-    *("nl_NL", "nl_BE", "en_GB", "en_US", "fr_FR", "de_DE"),
-    *("tr_TR", "pl_PL", "es_ES", "it_IT", "pt_PT", "ro_RO"),
-)
+# Words below the first are in hardly any text. From the others on a name is more often a word: a name that is
+# given far away ("can", "odd"), one that is given here ("will").
+_UNKNOWN_BELOW, _FAR_WORD_FROM, _NEAR_WORD_FROM = 3.0, 4.5, 5.6
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“(•*-])\s*$")
 _PARTICLES = frozenset(
@@ -76,17 +74,6 @@ class Words:
         return self.capital[folded] < FEW and not self.plain[folded] and folded not in _USUAL
 
 
-@cache
-def given_names() -> frozenset[str]:
-    """In lower case. Two letters and fewer are left out: they are words in one of the languages."""
-    lists = (
-        getattr(import_module(f"faker.providers.person.{locale}").Provider, kind, ())
-        for locale in _LOCALES
-        for kind in ("first_names", "first_names_male", "first_names_female", "first_names_unisex")
-    )
-    return frozenset(name.casefold() for name in chain(*lists) if len(name) > 2)
-
-
 def find_names(text: str, words: Words) -> Iterator[tuple[int, int]]:
     """(start, end) of each, in order and apart from one another."""
     tokens = list(_WORD.finditer(text))
@@ -101,24 +88,45 @@ def find_names(text: str, words: Words) -> Iterator[tuple[int, int]]:
 
 def _begins_a_name(text: str, token: re.Match[str], after: list[re.Match[str]], words: Words) -> bool:
     word, heads = token.group(), _SENTENCE_END.search(text, 0, token.start())
+    if word.islower():
+        return _is_name_in_lower_case(word, words)
     folded = word.casefold()
-    capital_follows = bool(after) and not after[0].group().islower() and words.is_rare(after[0].group())
-    if folded in given_names():
-        if word.islower():
-            return words.plain[word] < FEW
-        return not heads or capital_follows or words.plain[folded] < FEW
-    if word.islower() or word.isupper() or not words.is_rare(word):
+    if folded in _USUAL:
         return False
-    # At the head of a sentence any word has a capital: what follows must speak for a name.
-    return not heads or capital_follows or bool(after and after[0].group() in _PARTICLES)
+    capital_follows = bool(after) and not after[0].group().islower() and words.is_rare(after[0].group())
+    if _is_given(folded):
+        return not heads or capital_follows or words.plain[folded] < FEW
+    if word.isupper() or not words.is_rare(word):
+        return False
+    # At the head of a sentence any word has a capital: it, or what follows, must speak for a name.
+    particle_follows = bool(after) and after[0].group() in _PARTICLES
+    return not heads or capital_follows or particle_follows or _is_unknown(folded)
+
+
+def _is_name_in_lower_case(word: str, words: Words) -> bool:
+    plain = _stem(word)
+    if words.plain[word] >= FEW or word in _PARTICLES or word in _USUAL or len(plain) < 3:
+        return False
+    return _is_unknown(plain) or _is_given(plain)
+
+
+def _is_given(word: str) -> bool:
+    limit = _NEAR_WORD_FROM if word in near_given_names() else _FAR_WORD_FROM
+    return word in given_names() and zipf(word) < limit
+
+
+def _is_unknown(word: str) -> bool:
+    return zipf(_stem(word)) < _UNKNOWN_BELOW and not is_compound(_stem(word))
+
+
+def _stem(word: str) -> str:
+    """Without a genitive: "marieke's"."""
+    return word.removesuffix("'s").removesuffix("’s")
 
 
 def _last_of_name(text: str, tokens: list[re.Match[str]], first: int, words: Words) -> int:
-    """Surnames, initials and particles that follow without a mark.
-
-    Behind a given name without a capital also a word that nobody else wrote.
-    """
-    last = first
+    """Surnames, initials and particles that follow without a mark, written as the first word is."""
+    last, lower = first, tokens[first].group().islower()
     for place in range(first + 1, min(first + 6, len(tokens))):
         between = text[tokens[place - 1].end() : tokens[place].start()]
         word = tokens[place].group()
@@ -126,8 +134,15 @@ def _last_of_name(text: str, tokens: list[re.Match[str]], first: int, words: Wor
             break
         if word.casefold() in _PARTICLES and not between.strip():
             continue
-        lower_too = tokens[first].group().islower() and words.plain[word] == 1
-        if word.casefold() in _USUAL or (word.islower() and not lower_too):
+        behind_particle = place - 1 > last
+        follows = _may_be_surname(word, words, behind_particle) if lower else not word.islower()
+        if word.casefold() in _USUAL or not follows:
             break
         last = place
     return last
+
+
+def _may_be_surname(word: str, words: Words, behind_particle: bool) -> bool:
+    """In lower case, behind a given name: a word that few wrote, and not too usual a one."""
+    known = behind_particle or word in near_surnames()
+    return words.plain[word] < FEW and zipf(word) < (_NEAR_WORD_FROM if known else _FAR_WORD_FROM)

@@ -61,7 +61,7 @@ async def test_names_that_nothing_announces_go_too(redact: Any) -> None:
     assert texts[8:] == [
         "Can [NAME_1] in accounts get a key?",
         "[NAME_1] left yesterday, close the account",
-        "the password of [NAME_1]",  # a surname may follow, and nobody else wrote these words
+        "the password of [NAME_1] werkt niet",
     ]
     assert texts[0] == "My laptop 0 does not start, can somebody look"
     assert report.replaced == {"OTHER_NAME": 3}
