@@ -88,6 +88,9 @@ def run_all(
     label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
     recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
     margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="A file of texts with the right answers, to judge by.")
+    ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """All steps in a row: collect, scrub, train, gate, and promote what passed. Exit status 1: refused."""
@@ -102,7 +105,8 @@ def run_all(
     tell_collected(learner.collect(name, agent, source))
     tell_scrubbed(anyio.run(learner.scrub, name))
     card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
-    found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin))
+    judged = _file(gold, text, label) if gold else None
+    found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin, gold=judged))
     tell_gate(found)
     if not found.passed:
         raise typer.Exit(1)
@@ -130,6 +134,33 @@ def sweep(workspace: WorkspaceOption = None) -> None:
 
     gone = learner_at(workspace).sweep()
     to_people().print(f"{gone} examples deleted.", markup=False, highlight=False)
+
+
+@app.command()
+def distil(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .jsonl file of texts.")],
+    agent: AgentOption = "label",
+    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="What is the same for all.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Let the larger model answer texts of yours, to learn from. May be killed; the same command goes on."""
+    from functools import partial
+
+    import anyio
+
+    from orchestrator.cli.console import to_people
+    from orchestrator.cli.schema import build_input
+
+    learner = learner_at(workspace)
+    given = build_input(learner.workspace.agent(agent).input, None, inputs or [], {})
+    work = partial(learner.distil, agent, _file(file, text, None), given, tell_row)
+    found = anyio.run(work)
+    said = f"{found.asked} asked, {found.known} answered before, {found.failed} without an answer"
+    to_people().print(said, markup=False, highlight=False)
+    say_next(f"lilliput learn run NAME --agent {agent}")
 
 
 @app.command()
@@ -253,6 +284,11 @@ def gate(
     incumbent: Annotated[
         str | None, typer.Option("--against", help="Another model than answers now.")
     ] = None,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="A file of texts with the right answers, to judge both by.")
+    ] = None,
+    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
+    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -263,9 +299,9 @@ def gate(
 
     from orchestrator.cli.console import print_json
 
-    found = anyio.run(
-        partial(learner_at(workspace).gate, specialist, heard=tell_row, margin=margin, incumbent=incumbent)
-    )
+    judged = _file(gold, text, label) if gold else None
+    gated = partial(learner_at(workspace).gate, margin=margin, incumbent=incumbent, gold=judged)
+    found = anyio.run(partial(gated, heard=tell_row), specialist)
     if as_json:
         print_json(found)
     else:
@@ -327,7 +363,7 @@ def learner_at(workspace: Path | None) -> Learner:
     return Learner(door.workspace, door.settings)
 
 
-def _file(path: Path, text: str, label: str) -> FileSource:
+def _file(path: Path, text: str, label: str | None) -> FileSource:
     from orchestrator.errors import UserError
     from orchestrator.learning.project import FileSource
     from orchestrator.store.files import sha256_of

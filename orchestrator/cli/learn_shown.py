@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.learning.curve import Epoch
     from orchestrator.learning.gate import ArmResult, GateResult
-    from orchestrator.learning.learner import Shown, Watched
+    from orchestrator.learning.learner import Shown
     from orchestrator.learning.project import Project
     from orchestrator.learning.scrub import Scrubbed
+    from orchestrator.learning.watching import Watched
 
 
 def tell_collected(project: Project) -> None:

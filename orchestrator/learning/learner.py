@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from orchestrator.learning.choose import Candidate, choose
 from orchestrator.learning.cluster import Clusters, clusters_of
 from orchestrator.learning.collect import collect, need_learns
 from orchestrator.learning.curve import Epoch
+from orchestrator.learning.distil import Distilled, distil
 from orchestrator.learning.examples import Example, read_examples, write_examples
 from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
 from orchestrator.learning.project import (
@@ -40,17 +41,17 @@ from orchestrator.learning.project import (
 )
 from orchestrator.learning.recipes import all_recipes, read_recipe
 from orchestrator.learning.retention import EXAMPLES, SCRUBBED, Allowed, Opened, oldest_allowed, sweep
-from orchestrator.learning.rows import collect_file, raws_of
-from orchestrator.learning.scrub import Scrubbed, scrub
+from orchestrator.learning.rows import FILE, collect_file, raws_of, read_rows
+from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
+from orchestrator.learning.watching import Watched, watched
 from orchestrator.promoted import Change, read_promoted
 from orchestrator.records import Records
-from orchestrator.routing.shift import first_alarm
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.store.files import replace_text
 from orchestrator.store.staging import staged, sweep_stages
-from orchestrator.types import AgentSpec, Calibration, Json, ModelCard, Name, Record, Specialism
+from orchestrator.types import AgentSpec, Calibration, Json, Learns, ModelCard, Name, Record, Specialism
 from orchestrator.workspace import Workspace
 from orchestrator.yamlfile import read_yaml
 
@@ -68,20 +69,6 @@ class Shown(Record):
     answered_by: str
     curve: tuple[Epoch, ...]
     gate: GateResult | None
-
-
-class Watched(Record):
-    """Answers of a model since its threshold was proven. `promised`: the share that was accepted then.
-
-    `alarm_after`: so many answers on they no longer looked like those; None: they do.
-    """
-
-    model: Name
-    since: str
-    answers: int
-    accepted: int
-    promised: float
-    alarm_after: int | None
 
 
 class Learner:
@@ -119,6 +106,13 @@ class Learner:
         sweep_stages(self.settings.state_dir / _GATES)
         return sweep(self.settings.state_dir, self.allowed)
 
+    async def distil(self, agent: str, source: FileSource, given: Json, heard: Heard) -> Distilled:
+        """Let the reference model answer the texts of a file, as runs that `collect` finds."""
+        learns = need_learns(self.workspace.agent(agent))
+        texts = [text for _, text, _ in read_rows(source)]
+        async with open_controller(self.workspace, self.settings) as controller:
+            return await distil(controller, self._records, agent, learns, given, texts, heard)
+
     def collect(self, name: str, agent: str, source: LogSource | FileSource) -> Project:
         """S1, from the records or from a file."""
         spec = self.workspace.agent(agent)
@@ -135,16 +129,9 @@ class Learner:
         """S2. Writes the examples; nothing else does."""
         project = open_project(self.settings.state_dir, name)
         learns = need_learns(self.workspace.agent(project.agent))
-        redact = load_agent(self.workspace.agents["redact"])
-
-        async def found(text: str) -> list[Json]:
-            answer = await redact.answer({"text": text}, Call(redact.spec, None))
-            parts: list[Json] = answer.output["found"]
-            return parts
-
         oldest = oldest_allowed(project.agent, self.allowed)
         raws = [raw for raw in raws_of(project, learns, self._records) if (raw.recorded_at or "~") >= oldest]
-        examples, report = await scrub(raws, learns, found)
+        examples, report = await self._scrubbed(raws, learns)
         write_examples(self._folder(name) / EXAMPLES, examples)
         replace_text(self._folder(name) / SCRUBBED, report.model_dump_json(indent=2) + "\n")
         return report
@@ -194,20 +181,27 @@ class Learner:
         return card
 
     async def gate(
-        self, specialist: str, *, heard: Heard, margin: float = 0.05, incumbent: str | None = None
+        self,
+        specialist: str,
+        *,
+        heard: Heard,
+        margin: float = 0.05,
+        incumbent: str | None = None,
+        gold: FileSource | None = None,
     ) -> GateResult:
-        """Judge on the test rows, and write what was found beside the card, whatever it is."""
+        """Judge on the test rows, or a person's, and write what was found beside the card, whatever it is."""
         line = specialist.rpartition("-")[0]
-        purpose, examples = self._purpose(line), self.examples(line)
-        tested = [example for example in examples if example.split == "test"]
+        purpose = self._purpose(line)
+        tested = await self._to_judge_by(specialist, purpose.learns, gold)
         against = incumbent or self._incumbent(line, specialist)
         parent = f"{specialist}-f32"
         await asyncio.to_thread(self._store().pull, parent)
+        recorded = {e.id: e.answer for e in self.examples(line) if e.by == against}
         arms: dict[str, Answered] = {}
         async with self._apart() as controller:
             for model in (specialist, parent, against):
-                if model == against and all(example.by == against for example in tested):
-                    arms[model] = Answered([example.answer for example in tested], None)
+                if model == against and all(example.id in recorded for example in tested):
+                    arms[model] = Answered([recorded[example.id] for example in tested], None)
                 else:
                     arms[model] = await ask_all(controller, purpose, f"fixed:{model}", tested, heard)
             memory = {row.name: row.bytes for row in controller.pool.resident()}
@@ -270,7 +264,7 @@ class Learner:
             raise UserError(
                 f"No threshold was proven for {name!r}.", hint=f"Type: lilliput route calibrate {name}"
             )
-        return [self._watched(purpose, calibration) for calibration in found]
+        return [watched(self._records, purpose, calibration) for calibration in found]
 
     def promote(self, specialist: str, why: str = "passed its gate") -> Change:
         return shelf.promote(self.root, specialist, why)
@@ -300,25 +294,26 @@ class Learner:
             gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
         )
 
-    def _watched(self, purpose: Purpose, calibration: Calibration) -> Watched:
-        confidences = [
-            step.confidence or 0.0
-            for step in self._records.steps_of(purpose.agent, since=calibration.made_at)
-            if step.model == calibration.model
-            and defining_hashes(purpose.learns, step.inputs) == dict(calibration.fixed)
-        ]
-        alarm = first_alarm(calibration.baseline, confidences)
-        promise = calibration.guarantee
-        return Watched(
-            model=calibration.model,
-            since=calibration.made_at,
-            answers=len(confidences),
-            accepted=sum(confidence >= promise.threshold for confidence in confidences),
-            promised=promise.coverage,
-            alarm_after=alarm.after if alarm else None,
-        )
-
     # --- inside ---------------------------------------------------------------------------------------
+
+    async def _scrubbed(self, raws: Sequence[Raw], learns: Learns) -> tuple[list[Example], Scrubbed]:
+        redact = load_agent(self.workspace.agents["redact"])
+
+        async def found(text: str) -> list[Json]:
+            answer = await redact.answer({"text": text}, Call(redact.spec, None))
+            parts: list[Json] = answer.output["found"]
+            return parts
+
+        return await scrub(raws, learns, found)
+
+    async def _to_judge_by(self, specialist: str, learns: Learns, gold: FileSource | None) -> list[Example]:
+        """The test rows; or a person's, but for those that it has learnt from."""
+        if gold is None:
+            return [e for e in self.examples(specialist.rpartition("-")[0]) if e.split == "test"]
+        rows = [Raw(text, answer, FILE, f"{gold.path.name}:{line}") for line, text, answer in read_rows(gold)]
+        examples, _ = await self._scrubbed(rows, learns)
+        learnt_from = self._texts_of(specialist)
+        return [example for example in examples if example.id not in learnt_from]
 
     @cached_property
     def _records(self) -> Records:

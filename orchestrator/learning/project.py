@@ -30,13 +30,16 @@ class LogSource(Record):
 
 
 class FileSource(Record):
-    """A table or JSON lines with a text and a label in each row; its hash when it was collected."""
+    """A table or JSON lines with a text and a label in each row; its hash when it was collected.
+
+    `label` None: texts alone, to be answered.
+    """
 
     kind: Literal["file"] = "file"
     path: Path
     sha256: str
     text: str
-    label: str
+    label: str | None
 
 
 class Collected(Record):

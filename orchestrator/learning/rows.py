@@ -83,11 +83,8 @@ def _csv_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
         _insist_on(source, tuple(reader.fieldnames or ()), 1)
         try:
             for row in reader:
-                yield (
-                    reader.line_num,
-                    _text(source, row, reader.line_num),
-                    (row[source.label] or "").strip() or None,
-                )
+                label = (row[source.label] or "").strip() if source.label else ""
+                yield reader.line_num, _text(source, row, reader.line_num), label or None
         except csv.Error as error:
             raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
 
@@ -99,11 +96,11 @@ def _json_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
         except json.JSONDecodeError as error:
             raise ContentError(f"not JSON: {error}", file=source.path, line=number) from None
         _insist_on(source, tuple(row) if isinstance(row, dict) else (), number)
-        yield number, _text(source, row, number), row[source.label]
+        yield number, _text(source, row, number), row[source.label] if source.label else None
 
 
 def _insist_on(source: FileSource, columns: tuple[str, ...], line: int) -> None:
-    for wanted in (source.text, source.label):
+    for wanted in filter(None, (source.text, source.label)):
         if wanted not in columns:
             have = ", ".join(columns) or "none"
             raise ContentError(

@@ -29,6 +29,15 @@ def test_from_logged_tickets_to_a_specialist_that_answers_them(here: Path, lilli
     assert listed["gate"]["judged_by"] == "qwen2.5-coder-1.5b"
     assert listed["gate"]["arms"][0]["quality"] > 0.95
 
+    # A person's answers to the same texts: the teacher's are in the records, and it need not be asked again.
+    (here / "gold.csv").write_text("\n".join(csv_lines(messages(300))), "utf-8")
+    against = ("--gold", "gold.csv", "--against", "qwen2.5-coder-1.5b")
+    judged = lilliput("learn", "gate", "tickets-1", *against, "--json")
+    assert judged.code == 0, judged.err
+    assert judged.json["judged_by"] == "file"
+    assert judged.json["leaked"] == 0
+    assert 60 <= judged.json["n"] <= 90
+
     text, team = messages(400)[350]
     question = here / "question.json"
     question.write_text(json.dumps({"text": text, "labels": [*reversed(LABELS)]}), "utf-8")
