@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
+from orchestrator.cli.learn_files import (
+    FileOption,
+    InputsOption,
+    LabelOption,
+    PublicOption,
+    SplitOption,
+    TextOption,
+    file_source,
+    given_of,
+)
 from orchestrator.cli.learn_shown import (
     alarm,
     listed,
@@ -22,7 +32,6 @@ from orchestrator.cli.learn_shown import (
 
 if TYPE_CHECKING:
     from orchestrator.learning.learner import Learner
-    from orchestrator.learning.project import FileSource
 
 app = typer.Typer(help="Specialists: learn from logged work, gate, promote, roll back.", no_args_is_help=True)
 Line = Annotated[str, typer.Argument(metavar="NAME", help="What the specialists of this task are called.")]
@@ -81,11 +90,12 @@ def run_all(
     agent: AgentOption = "label",
     since: Annotated[str, typer.Option("--since", help="Runs from then on, such as 2026-11-01.")] = "",
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this one.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A .csv or .jsonl file instead of logs.")
-    ] = None,
-    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
-    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
+    file: FileOption = None,
+    text: TextOption = "text",
+    label: LabelOption = "label",
+    split: SplitOption = None,
+    public: PublicOption = False,
+    inputs: InputsOption = None,
     recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
     margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
     gold: Annotated[
@@ -101,11 +111,13 @@ def run_all(
     from orchestrator.learning.project import LogSource
 
     learner = learner_at(workspace)
-    source = _file(file, text, label) if file else LogSource(since=since, workflow=workflow)
+    given = given_of(learner, agent, inputs)
+    table = file_source(file, text, label, split, public, given) if file else None
+    source = table or LogSource(since=since, workflow=workflow)
     tell_collected(learner.collect(name, agent, source))
     tell_scrubbed(anyio.run(learner.scrub, name))
     card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
-    judged = _file(gold, text, label) if gold else None
+    judged = file_source(gold, text, label) if gold else None
     found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin, gold=judged))
     tell_gate(found)
     if not found.passed:
@@ -140,10 +152,8 @@ def sweep(workspace: WorkspaceOption = None) -> None:
 def distil(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .jsonl file of texts.")],
     agent: AgentOption = "label",
-    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
-    inputs: Annotated[
-        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="What is the same for all.")
-    ] = None,
+    text: TextOption = "text",
+    inputs: InputsOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Let the larger model answer texts of yours, to learn from. May be killed; the same command goes on."""
@@ -152,11 +162,10 @@ def distil(
     import anyio
 
     from orchestrator.cli.console import to_people
-    from orchestrator.cli.schema import build_input
 
     learner = learner_at(workspace)
-    given = build_input(learner.workspace.agent(agent).input, None, inputs or [], {})
-    work = partial(learner.distil, agent, _file(file, text, None), given, tell_row)
+    given = given_of(learner, agent, inputs)
+    work = partial(learner.distil, agent, file_source(file, text, None), given, tell_row)
     found = anyio.run(work)
     said = f"{found.asked} asked, {found.known} answered before, {found.failed} without an answer"
     to_people().print(said, markup=False, highlight=False)
@@ -170,11 +179,12 @@ def collect(
     since: Annotated[str, typer.Option("--since", help="Runs from then on, such as 2026-11-01.")] = "",
     until: Annotated[str, typer.Option("--until", help="Runs before then.")] = "~",
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this one.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A .csv or .jsonl file instead of logs.")
-    ] = None,
-    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
-    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
+    file: FileOption = None,
+    text: TextOption = "text",
+    label: LabelOption = "label",
+    split: SplitOption = None,
+    public: PublicOption = False,
+    inputs: InputsOption = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -183,7 +193,9 @@ def collect(
     from orchestrator.learning.project import LogSource
 
     learner = learner_at(workspace)
-    source = _file(file, text, label) if file else LogSource(since=since, until=until, workflow=workflow)
+    given = given_of(learner, agent, inputs)
+    table = file_source(file, text, label, split, public, given) if file else None
+    source = table or LogSource(since=since, until=until, workflow=workflow)
     project = learner.collect(name, agent, source)
     return print_json(project) if as_json else tell_collected(project)
 
@@ -287,8 +299,8 @@ def gate(
     gold: Annotated[
         Path | None, typer.Option("--gold", help="A file of texts with the right answers, to judge both by.")
     ] = None,
-    text: Annotated[str, typer.Option("--text", help="Its column of texts.")] = "text",
-    label: Annotated[str, typer.Option("--label", help="Its column of answers.")] = "label",
+    text: TextOption = "text",
+    label: LabelOption = "label",
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -299,7 +311,7 @@ def gate(
 
     from orchestrator.cli.console import print_json
 
-    judged = _file(gold, text, label) if gold else None
+    judged = file_source(gold, text, label) if gold else None
     gated = partial(learner_at(workspace).gate, margin=margin, incumbent=incumbent, gold=judged)
     found = anyio.run(partial(gated, heard=tell_row), specialist)
     if as_json:
@@ -361,13 +373,3 @@ def learner_at(workspace: Path | None) -> Learner:
 
     door = open_door(workspace)
     return Learner(door.workspace, door.settings)
-
-
-def _file(path: Path, text: str, label: str | None) -> FileSource:
-    from orchestrator.errors import UserError
-    from orchestrator.learning.project import FileSource
-    from orchestrator.store.files import sha256_of
-
-    if not path.is_file():
-        raise UserError(f"{path} is not there.", hint="Name a .csv or .jsonl file.")
-    return FileSource(path=path.resolve(), sha256=sha256_of(path), text=text, label=label)

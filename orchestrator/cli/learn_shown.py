@@ -54,6 +54,10 @@ def tell_gate(found: GateResult) -> None:
 
     columns = ("model", "right", "p50", "joules", "memory")
     print_table(columns, [arm_row(arm) for arm in found.arms], right=columns[1:])
+    for arm in found.arms:
+        if arm.figures:
+            shown = ", ".join(f"{name} {100 * share:.1f} %" for name, share in arm.figures.items())
+            to_stdout().print(f"{arm.model}: {shown}", markup=False, highlight=False)
     said = "passed" if found.passed else f"refused: {'; '.join(found.reasons)}"
     to_stdout().print(f"{found.specialist} {said} (n = {found.n}, judged by {found.judged_by})", markup=False)
 

@@ -23,6 +23,7 @@ from orchestrator.bench.noninferiority import Difference, paired_difference
 from orchestrator.bench.power import cases_for
 from orchestrator.controller import Controller
 from orchestrator.learning.examples import Example
+from orchestrator.learning.figures import figures_of
 from orchestrator.learning.training import Purpose
 from orchestrator.records import utc_now
 from orchestrator.types import Json, Learns, Record, RunResult, Task, Usage
@@ -33,10 +34,15 @@ _INT8_MAY_COST = 0.01
 
 
 class ArmResult(Record):
-    """How one arm did on the test rows. Times and joules are a row's; None: not known, or recorded."""
+    """How one arm did on the test rows. Times and joules are a row's; None: not known, or recorded.
+
+    `quality`: the share of rows answered exactly right. `figures`: what is usual for such answers, see
+    `figures.py`.
+    """
 
     model: str
     quality: float
+    figures: Mapping[str, float] = {}
     latency_p50_s: float | None = None
     energy_j: float | None = None
     energy_source: str | None = None
@@ -154,7 +160,10 @@ def decide(
         leaked=told,
         margin=margin,
         difference=difference,
-        arms=tuple(_arm(name, quality[name], found, memory.get(name)) for name, found in arms.items()),
+        arms=tuple(
+            _arm(name, quality[name], figures_of(learns, found.answers, tested), found, memory.get(name))
+            for name, found in arms.items()
+        ),
         made_at=utc_now(),
         **facts,
     )
@@ -189,15 +198,18 @@ def _int8(own: float, parent: float) -> list[str]:
     return [f"{100 * (parent - own):.1f} points less in int8 than in float32, and 1 is allowed"]
 
 
-def _arm(name: str, quality: float, found: Answered, memory: int | None) -> ArmResult:
+def _arm(
+    name: str, quality: float, figures: Mapping[str, float], found: Answered, memory: int | None
+) -> ArmResult:
     if found.results is None:
-        return ArmResult(model=name, quality=quality)
+        return ArmResult(model=name, quality=quality, figures=figures)
     used = sum((result.usage for result in found.results), Usage())
     seconds = [r.usage.duration_s for r in found.results if r.usage.duration_s is not None]
     n = len(found.results)
     return ArmResult(
         model=name,
         quality=quality,
+        figures=figures,
         latency_p50_s=statistics.median(seconds) if seconds else None,
         energy_j=None if used.energy_j is None else used.energy_j / n,
         energy_source=used.energy_source,

@@ -41,7 +41,7 @@ from orchestrator.learning.project import (
 )
 from orchestrator.learning.recipes import all_recipes, read_recipe
 from orchestrator.learning.retention import EXAMPLES, SCRUBBED, Allowed, Opened, oldest_allowed, sweep
-from orchestrator.learning.rows import FILE, collect_file, raws_of, read_rows
+from orchestrator.learning.rows import collect_file, file_raws, raws_of, read_rows
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
 from orchestrator.learning.watching import Watched, watched
@@ -109,7 +109,7 @@ class Learner:
     async def distil(self, agent: str, source: FileSource, given: Json, heard: Heard) -> Distilled:
         """Let the reference model answer the texts of a file, as runs that `collect` finds."""
         learns = need_learns(self.workspace.agent(agent))
-        texts = [text for _, text, _ in read_rows(source)]
+        texts = [row.text for row in read_rows(source)]
         async with open_controller(self.workspace, self.settings) as controller:
             return await distil(controller, self._records, agent, learns, given, texts, heard)
 
@@ -131,7 +131,8 @@ class Learner:
         learns = need_learns(self.workspace.agent(project.agent))
         oldest = oldest_allowed(project.agent, self.allowed)
         raws = [raw for raw in raws_of(project, learns, self._records) if (raw.recorded_at or "~") >= oldest]
-        examples, report = await self._scrubbed(raws, learns)
+        public = isinstance(project.source, FileSource) and project.source.public
+        examples, report = await self._scrubbed(raws, learns, public=public)
         write_examples(self._folder(name) / EXAMPLES, examples)
         replace_text(self._folder(name) / SCRUBBED, report.model_dump_json(indent=2) + "\n")
         return report
@@ -296,7 +297,9 @@ class Learner:
 
     # --- inside ---------------------------------------------------------------------------------------
 
-    async def _scrubbed(self, raws: Sequence[Raw], learns: Learns) -> tuple[list[Example], Scrubbed]:
+    async def _scrubbed(
+        self, raws: Sequence[Raw], learns: Learns, *, public: bool
+    ) -> tuple[list[Example], Scrubbed]:
         redact = load_agent(self.workspace.agents["redact"])
 
         async def found(text: str) -> list[Json]:
@@ -304,14 +307,13 @@ class Learner:
             parts: list[Json] = answer.output["found"]
             return parts
 
-        return await scrub(raws, learns, found)
+        return await scrub(raws, learns, None if public else found)
 
     async def _to_judge_by(self, specialist: str, learns: Learns, gold: FileSource | None) -> list[Example]:
         """The test rows; or a person's, but for those that it has learnt from."""
         if gold is None:
             return [e for e in self.examples(specialist.rpartition("-")[0]) if e.split == "test"]
-        rows = [Raw(text, answer, FILE, f"{gold.path.name}:{line}") for line, text, answer in read_rows(gold)]
-        examples, _ = await self._scrubbed(rows, learns)
+        examples, _ = await self._scrubbed(list(file_raws(gold)), learns, public=gold.public)
         learnt_from = self._texts_of(specialist)
         return [example for example in examples if example.id not in learnt_from]
 

@@ -32,7 +32,9 @@ class LogSource(Record):
 class FileSource(Record):
     """A table or JSON lines with a text and a label in each row; its hash when it was collected.
 
-    `label` None: texts alone, to be answered.
+    `label` None: texts alone, to be answered. `split` names the column that says which rows are to learn
+    from, to choose by and to judge by; None: the hash of a text decides. `public`: nothing is taken out of
+    the texts. `given`: what is always the same among the agent's inputs.
     """
 
     kind: Literal["file"] = "file"
@@ -40,6 +42,9 @@ class FileSource(Record):
     sha256: str
     text: str
     label: str | None
+    split: str | None = None
+    public: bool = False
+    given: Json = {}
 
 
 class Collected(Record):

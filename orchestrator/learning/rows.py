@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from orchestrator.errors import ContentError, UserError
+from orchestrator.learning.examples import Split
 from orchestrator.learning.project import Collected, FileSource, LogSource, Project, need_collected
 from orchestrator.learning.scrub import Raw
 from orchestrator.records import Records, utc_now
@@ -15,6 +16,19 @@ from orchestrator.store.files import sha256_of
 from orchestrator.types import AgentSpec, Json, Learns
 
 FILE = "file"
+_SPLITS: Mapping[str, Split] = {
+    **{"train": "train", "training": "train", "test": "test"},
+    **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "dev"),
+}
+
+
+class FileRow(NamedTuple):
+    """One row of a file. `split`: where the file says it."""
+
+    line: int
+    text: str
+    answer: Any
+    split: Split | None
 
 
 def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource) -> Project:
@@ -25,8 +39,9 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     rows = list(read_rows(source))
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
-    places = [f"{source.path.name}:{line}" for line, _, _ in rows]
-    fixed = {learns.choices: _choices(learns, [answer for _, _, answer in rows])} if learns.choices else {}
+    places = [f"{source.path.name}:{row.line}" for row in rows]
+    choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
+    fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
     collected = Collected(places=tuple(places), collected_at=utc_now())
     return Project(name=name, agent=spec.name, fixed=fixed, source=source, collected=collected)
 
@@ -49,8 +64,12 @@ def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]
             f"{source.path} is not what it was when it was collected.",
             hint=f"Collect it again: lilliput learn collect {project.name} --file {source.path}",
         )
-    for line, text, answer in read_rows(source):
-        yield Raw(text, answer, FILE, f"{source.path.name}:{line}")
+    yield from file_raws(source)
+
+
+def file_raws(source: FileSource) -> Iterator[Raw]:
+    for row in read_rows(source):
+        yield Raw(row.text, row.answer, FILE, f"{source.path.name}:{row.line}", given_split=row.split)
 
 
 def _logged(
@@ -65,8 +84,8 @@ def _logged(
             yield Raw(text, answer, step.model or "code", place, step.started_at)
 
 
-def read_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
-    """(line, text, answer) of a CSV file or of JSON lines. An empty label means that none fits."""
+def read_rows(source: FileSource) -> Iterator[FileRow]:
+    """Of a CSV file or of JSON lines. An empty label means that none fits."""
     if source.path.suffix == ".csv":
         yield from _csv_rows(source)
     elif source.path.suffix == ".jsonl":
@@ -77,30 +96,47 @@ def read_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
         )
 
 
-def _csv_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
+def _csv_rows(source: FileSource) -> Iterator[FileRow]:
     with source.path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         _insist_on(source, tuple(reader.fieldnames or ()), 1)
         try:
             for row in reader:
                 label = (row[source.label] or "").strip() if source.label else ""
-                yield reader.line_num, _text(source, row, reader.line_num), label or None
+                yield _row(source, row, reader.line_num, label or None)
         except csv.Error as error:
             raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
 
 
-def _json_rows(source: FileSource) -> Iterator[tuple[int, str, Any]]:
+def _json_rows(source: FileSource) -> Iterator[FileRow]:
     for number, line in enumerate(source.path.read_text("utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ContentError(f"not JSON: {error}", file=source.path, line=number) from None
         _insist_on(source, tuple(row) if isinstance(row, dict) else (), number)
-        yield number, _text(source, row, number), row[source.label] if source.label else None
+        yield _row(source, row, number, row[source.label] if source.label else None)
+
+
+def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:
+    return FileRow(line, _text(source, row, line), answer, _split(source, row, line))
+
+
+def _split(source: FileSource, row: Json, line: int) -> Split | None:
+    if source.split is None:
+        return None
+    if row[source.split] not in _SPLITS:
+        raise ContentError(
+            f"{row[source.split]!r} is no split",
+            file=source.path,
+            line=line,
+            hint=f"Write {', '.join(_SPLITS)}.",
+        )
+    return _SPLITS[row[source.split]]
 
 
 def _insist_on(source: FileSource, columns: tuple[str, ...], line: int) -> None:
-    for wanted in filter(None, (source.text, source.label)):
+    for wanted in filter(None, (source.text, source.label, source.split)):
         if wanted not in columns:
             have = ", ".join(columns) or "none"
             raise ContentError(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orchestrator.learning.examples import Example, text_id
+from orchestrator.learning.examples import Example, Split, text_id
 from orchestrator.learning.names import Words, find_names
 from orchestrator.types import Json, Learns, Record
 
@@ -29,6 +29,7 @@ class Raw(NamedTuple):
     by: str
     origin: str
     recorded_at: str | None = None
+    given_split: Split | None = None
 
 
 class Scrubbed(Record):
@@ -52,13 +53,16 @@ class Replacement(NamedTuple):
     placeholder: str
 
 
-async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact) -> tuple[list[Example], Scrubbed]:
-    """Examples without personal data, and the report. `redact` gives the agent's `found` for a text."""
+async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> tuple[list[Example], Scrubbed]:
+    """Examples without personal data, and the report. `redact` gives the agent's `found` for a text.
+
+    Without `redact` the texts stay as they are: what is public needs no scrubbing.
+    """
     words = Words(raw.text for raw in raws)
     same: dict[str, list[Example]] = {}
     left_out, replaced = Counter[str](), Counter[str]()
     for raw in raws:
-        found = await _found(raw.text, words, redact)
+        found = await _found(raw.text, words, redact) if redact else []
         replacements = _replacements(raw.text, found)
         try:
             answer = _answer(raw, replacements, learns)
@@ -68,7 +72,7 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact) -> tuple[li
         replaced.update(item.kind for item in found)
         text = replaced_in(raw.text, replacements)
         same.setdefault(text_id(text), []).append(
-            Example(text=text, answer=answer, by=raw.by, origin=raw.origin, recorded_at=raw.recorded_at)
+            Example(**{**raw._asdict(), "text": text, "answer": answer})
         )
     kept = list(_each_once(same.values(), left_out))
     report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_json_lines_may_hold_parts_of_a_text(tmp_path: Path) -> None:
     given = source(tmp_path, line, "spans.jsonl")
     spans = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
     assert collect_file("t", SPEC, spans, given).fixed == {"kinds": ["city"]}
-    assert [answer[0]["kind"] for _, _, answer in read_rows(given)] == ["city"]
+    assert [row.answer[0]["kind"] for row in read_rows(given)] == ["city"]
 
 
 def test_a_file_that_was_changed_since_is_not_read(log: Log, tmp_path: Path) -> None:
@@ -176,3 +177,30 @@ def test_what_does_not_fit_is_told_with_its_line(
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"neither \.csv nor \.jsonl"):
         collect_file("t", SPEC, LEARNS, source(tmp_path, "x", "t.xlsx"))
+
+
+def test_a_file_may_say_its_splits_and_what_is_the_same_for_all(tmp_path: Path, log: Log) -> None:
+    file = tmp_path / "rows.jsonl"
+    lines = [
+        {"message": "one", "team": "a", "part": "train"},
+        {"message": "two", "team": "b", "part": "validation"},
+        {"message": "three", "team": None, "part": "test"},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    source = FileSource(
+        path=file, sha256=sha256_of(file), text="message", label="team", split="part", given={"tone": "kind"}
+    )
+    learns = LEARNS.model_copy(update={"fixed": ("labels", "tone", "mood")})
+    project = collect_file("tickets", SPEC, learns, source)
+    assert project.fixed == {"labels": ["a", "b"], "tone": "kind", "mood": None}
+    raws = list(raws_of(project, learns, log.records))
+    assert [(raw.given_split, raw.answer) for raw in raws] == [("train", "a"), ("dev", "b"), ("test", None)]
+
+
+def test_a_split_that_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("text,label,split\none,a,train\ntwo,b,later\n", "utf-8")
+    source = FileSource(path=file, sha256="", text="text", label="label", split="split")
+    with pytest.raises(ContentError, match="'later' is no split") as refused:
+        list(read_rows(source))
+    assert refused.value.line == 3
