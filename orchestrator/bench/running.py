@@ -26,6 +26,7 @@ from orchestrator.bench.ledger import Decisive, Ledger, fingerprint, key_of, pro
 from orchestrator.bench.load import Load, LoadSummary, run_load, summarise_load
 from orchestrator.bench.origin import origin_of
 from orchestrator.bench.record import BenchRecord, Findings
+from orchestrator.bench.rows import rows_of
 from orchestrator.bench.spec import (
     Arm,
     Benchmark,
@@ -51,6 +52,7 @@ from orchestrator.store import ModelStore
 from orchestrator.store.files import hash_of, publish, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged
+from orchestrator.types import Json
 from orchestrator.workspace import Workspace
 
 _SETTING = re.compile(r"\$\{settings\.(reference_model|controller_model)\}")
@@ -107,6 +109,11 @@ class Bench:
             files = benchmark.table.files(folder_of(roots, benchmark.name))
             return Dataset(card=table_card(benchmark.name, files), files=files)
         return open_dataset(read_dataset_card(roots, benchmark.dataset_name), self.settings, fetch)
+
+    def rows(self, dev: str) -> list[Json]:
+        """What there is to learn from, to choose by and to judge by; see `rows.py`."""
+        test = [family.category for family in self.benchmark.families]
+        return rows_of(self.code, self._dataset.files, dev, test)
 
     def store(self) -> ModelStore:
         return ModelStore(self.settings.cache_dir, self.workspace.cards, self.workspace.card_folders)

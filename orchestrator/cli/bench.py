@@ -171,6 +171,24 @@ def load(
     return print_table(columns, [row], right=columns[2:])
 
 
+@app.command()
+def rows(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .jsonl file to write.")],
+    dev: Annotated[str, typer.Option("--dev", help="The category of cases to choose by.")] = "dev",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a benchmark's rows with their splits, for `lilliput learn run --file`."""
+    import json
+
+    from orchestrator.cli.console import to_people
+    from orchestrator.store.files import replace_text
+
+    found = _open(workspace, name, None).rows(dev)
+    replace_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
+    to_people().print(f"{len(found):,} rows: {out}", markup=False, highlight=False)
+
+
 for _command in ("report", "compare", "publish", "export", "table"):
     app.command()(getattr(bench_records, _command))
 
