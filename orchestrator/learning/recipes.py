@@ -22,6 +22,8 @@ class Recipe(Record):
     Rates are of AdamW, after a linear warm-up, along half a cosine. Training ends after `epochs`, or when the
     development rows have not come out better for `patience` epochs; the best epoch counts.
 
+    Of a text the first `max_tokens` are read, in training and afterwards: no decision takes longer than that.
+
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
     """
@@ -31,7 +33,7 @@ class Recipe(Record):
     method: Literal["head", "encoder"]
     base: Name
     seed: int = 1
-    max_tokens: int = Field(default=64, gt=8, le=512)
+    max_tokens: int = Field(default=256, gt=8, le=512)
     epochs: int = Field(default=20, gt=0)
     patience: int = Field(default=4, gt=0)
     batch: int = Field(default=32, gt=0)

@@ -114,9 +114,13 @@ def splits(examples: Sequence[Example]) -> Splits:
     return split
 
 
-async def embedded(texts: Sequence[str], model: str, store: ModelStore, settings: Settings) -> Floats:
-    """Unit vectors by an installed encoder, shape (texts, dimensions)."""
+async def embedded(
+    texts: Sequence[str], model: str, store: ModelStore, settings: Settings, max_tokens: int | None = None
+) -> Floats:
+    """Unit vectors by an installed encoder, shape (texts, dimensions); of their first `max_tokens`."""
     card = store.cards[model]
+    if max_tokens:
+        card = card.model_copy(update={"options": {**card.options, "max_tokens": max_tokens}})
     session = load_session(card, LoadOptions(folder=store.folder(model), threads=settings.threads))
     if not isinstance(session, Embedder):
         raise UserError(f"{model} does not embed.", hint="Name an encoder: lilliput models list")
@@ -140,7 +144,7 @@ async def _train_head(
     store.sources(recipe.base)  # what the specialist's own installation takes from then on
     rows = {name: [task.row(e, None) for e in found] for name, found in split.items()}
     vectors = {
-        name: await embedded([e.text for e in found], recipe.base, store, settings)
+        name: await embedded([e.text for e in found], recipe.base, store, settings, recipe.max_tokens)
         for name, found in split.items()
     }
     learn, judge = ((vectors[name], np.array([row.target for row in rows[name]])) for name in split)
@@ -205,6 +209,7 @@ def _card(
             "role": "candidate",
             "capabilities": frozenset({_CAPABILITY[purpose.learns.kind]}),
             "files": (*base.files, file),
+            "options": {**base.options, "max_tokens": recipe.max_tokens},
             "measured": (),
             "notes": "",
             "specialism": Specialism(
