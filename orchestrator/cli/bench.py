@@ -189,7 +189,7 @@ def rows(
     to_people().print(f"{len(found):,} rows: {out}", markup=False, highlight=False)
 
 
-for _command in ("report", "compare", "publish", "export", "table"):
+for _command in ("report", "compare", "publish", "export", "table", "risk"):
     app.command()(getattr(bench_records, _command))
 
 

@@ -12,6 +12,7 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 
 if TYPE_CHECKING:
     from orchestrator.bench.record import BenchRecord
+    from orchestrator.bench.risk import Risk, ShiftFound
     from orchestrator.cli.door import Door
 
 Which = Annotated[
@@ -185,3 +186,49 @@ def _price(text: str | None) -> tuple[float, float] | None:
 
 def _times(ratio: float | None) -> str:
     return "–" if ratio is None else f"x {ratio:.2f}"
+
+
+def risk(
+    name: Which,
+    arm: Annotated[str, typer.Option("--arm", help="Whose answers are accepted from a confidence on.")],
+    max_wrong: Annotated[
+        float, typer.Option("--max-wrong", min=0.0, max=100.0, help="Per cent of accepted answers.")
+    ] = 5.0,
+    splits: Annotated[int, typer.Option("--splits", min=1, help="How often to halve the answers.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Of the halves.")] = 1,
+    shift: Annotated[
+        str | None, typer.Option("--shift", metavar="NAME", help="Other work that the same arm answered.")
+    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Hold thresholds that are proven on half of a record's answers to the other half."""
+    from orchestrator.bench.risk import outcomes_of, risk_of, shift_of
+    from orchestrator.cli.console import print_json, print_pairs
+
+    door = open_door(workspace)
+    (record,) = _chosen(door, [name])
+    outcomes = outcomes_of(record, arm)
+    found = risk_of(arm, outcomes, max_wrong / 100, splits=splits, seed=seed)
+    moved = None
+    if shift:
+        (other,) = _chosen(door, [shift])
+        later = outcomes_of(other, arm)
+        moved = shift_of(other.benchmark.name, outcomes, later, splits=splits, seed=seed)
+    if as_json:
+        return print_json({"risk": found.model_dump(), "shift": moved.model_dump() if moved else None})
+    return print_pairs(_risk_pairs(found, moved))
+
+
+def _risk_pairs(found: Risk, moved: ShiftFound | None) -> list[tuple[str, str]]:
+    wrong = "-" if found.wrong is None else f"{100 * found.wrong:.1f} %"
+    pairs = [
+        ("arm", f"{found.arm}: {found.n:,} answers, {100 * found.right:.1f} % right"),
+        ("promise", f"at most {100 * found.max_wrong:g} % of the accepted are wrong"),
+        ("broken", f"in {found.violated} of {found.splits} halves; in {found.unproven} nothing was proven"),
+        ("accepted", f"{100 * found.coverage:.0f} % of all; {wrong} of these were wrong"),
+    ]
+    if moved:
+        after = "not in half of the cases" if moved.after is None else f"after {moved.after:.0f} answers"
+        pairs.append(("alarm", f"{after} to {moved.other}; {moved.false_alarms} of {moved.splits} without"))
+    return pairs
