@@ -182,7 +182,8 @@ class Records:
             .join(_RUNS, _RUNS.c.id == _STEPS.c.run_id)
             .where(_RUNS.c.started_at.between(since, until))
             .where(_STEPS.c.body.contains(f'"agent":"{agent}"', autoescape=True))
-            .order_by(_RUNS.c.started_at, _STEPS.c.run_id, _STEPS.c.position)
+            # Of two runs of one millisecond the one that was written first.
+            .order_by(_RUNS.c.started_at, sa.literal_column("runs.rowid"), _STEPS.c.position)
         )
         with self._begin(write=False) as connection:
             for row in connection.execute(query):
