@@ -59,13 +59,13 @@ def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome
     gain = high - low
     straight = np.linspace(0.0, 1.0, len(shared) + 1)
     rows = [
-        _router("random", straight),
-        _router("oracle", _recovered(gain, np.argsort(-gain, kind="stable"))),
+        router_of("random", straight),
+        router_of("oracle", recovered_by(gain, np.argsort(-gain, kind="stable"))),
     ]
     sure = [of[weak][case].confidence for case in shared]
     known = [value for value in sure if value is not None]
     if len(known) == len(shared):
-        rows.append(_router("confidence", _recovered(gain, np.argsort(known, kind="stable"))))
+        rows.append(router_of("confidence", recovered_by(gain, np.argsort(known, kind="stable"))))
     return RouterTable(
         family=family,
         weak=weak,
@@ -80,13 +80,14 @@ def _by_case(family: str, arm: str, outcomes: Sequence[Outcome]) -> Mapping[str,
     return {o.case_id: o for o in outcomes if o.category == family and o.arm == arm and o.repeat == 0}
 
 
-def _recovered(gain: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
+def recovered_by(gain: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
     """PGR after 0, 1, ... n cases went to the strong arm in that order."""
     recovered: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(gain[order])]) / gain.sum()
     return recovered
 
 
-def _router(name: str, recovered: NDArray[np.float64]) -> Router:
+def router_of(name: str, recovered: NDArray[np.float64]) -> Router:
+    """Its figures from its PGR after 0, 1, ... n strong calls."""
     return Router(
         name=name,
         apgr=float(np.trapezoid(recovered, dx=1 / (len(recovered) - 1))),

@@ -110,6 +110,10 @@ class Bench:
             return Dataset(card=table_card(benchmark.name, files), files=files)
         return open_dataset(read_dataset_card(roots, benchmark.dataset_name), self.settings, fetch)
 
+    def texts(self) -> dict[str, str]:
+        """What each case asks, by its id: its `text`, or else the longest of its inputs that is text."""
+        return {case.id: _text_of(case.inputs) for case in self.cases}
+
     def rows(self, dev: str) -> list[Json]:
         """What there is to learn from, to choose by and to judge by; see `rows.py`."""
         test = [family.category for family in self.benchmark.families]
@@ -267,3 +271,8 @@ def _chosen(arms: Sequence[Arm], only: Sequence[str]) -> list[Arm]:
         if name not in {arm.name for arm in arms}:
             raise UnknownName("arm", name, [arm.name for arm in arms])
     return [arm for arm in arms if not only or arm.name in only]
+
+
+def _text_of(inputs: Json) -> str:
+    words = [value for value in inputs.values() if isinstance(value, str)]
+    return str(inputs.get("text") or max(words, key=len, default=""))

@@ -189,7 +189,7 @@ def rows(
     to_people().print(f"{len(found):,} rows: {out}", markup=False, highlight=False)
 
 
-for _command in ("report", "compare", "publish", "export", "table", "risk"):
+for _command in ("report", "compare", "publish", "export", "table", "risk", "routers"):
     app.command()(getattr(bench_records, _command))
 
 

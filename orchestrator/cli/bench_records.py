@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,10 @@ from orchestrator.cli.door import JsonOption, WorkspaceOption, open_door
 if TYPE_CHECKING:
     from orchestrator.bench.record import BenchRecord
     from orchestrator.bench.risk import Risk, ShiftFound
+    from orchestrator.bench.router_study import Paired, StudiedFamily
     from orchestrator.cli.door import Door
 
+_ENCODER, _SEED = "minilm-l6", 1  # of the study of routers
 Which = Annotated[
     str, typer.Argument(metavar="NAME", help="A benchmark, for its newest record, or a .json file.")
 ]
@@ -232,3 +235,85 @@ def _risk_pairs(found: Risk, moved: ShiftFound | None) -> list[tuple[str, str]]:
         after = "not in half of the cases" if moved.after is None else f"after {moved.after:.0f} answers"
         pairs.append(("alarm", f"{after} to {moved.other}; {moved.false_alarms} of {moved.splits} without"))
     return pairs
+
+
+def routers(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Benchmarks or .json files; all of one's own without any."),
+    ] = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="From the records under benchmarks/*/results/ only.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .json file to write it to.")] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Compare routers between the small and the larger arm over records; needs the data sets."""
+    import anyio
+
+    from orchestrator.bench.environment import commit_of
+    from orchestrator.bench.library import shipped_records
+    from orchestrator.bench.router_study import Study, study
+    from orchestrator.cli.console import print_json
+    from orchestrator.records import utc_now
+    from orchestrator.store.files import replace_text
+
+    door = open_door(workspace)
+    records = shipped_records(door.workspace.roots) if shipped else _chosen(door, names)
+    found = Study(
+        families=tuple(study(anyio.run(_paired, door, records), _SEED)),
+        records={record.benchmark.name: record.made_at for record in records},
+        encoder=_ENCODER,
+        seed=_SEED,
+        commit=commit_of(door.workspace.roots[0]),
+        made_at=utc_now(),
+    )
+    if out:
+        replace_text(out, found.model_dump_json(indent=1) + "\n")
+    return print_json(found) if as_json else _print_routers(found.families)
+
+
+async def _paired(door: Door, records: list[BenchRecord]) -> list[Paired]:
+    """Records whose data set is not here are left out, and said."""
+    from orchestrator.bench.router_study import paired
+    from orchestrator.bench.running import Bench
+    from orchestrator.cli.console import complain
+    from orchestrator.errors import LilliputError
+    from orchestrator.learning.training import embedded
+
+    found = []
+    for record in records:
+        name = record.benchmark.name
+        try:
+            texts = Bench(door.workspace, door.settings, name).texts()
+            store = door.store()
+            vectors = await embedded(list(texts.values()), _ENCODER, store, door.settings)
+        except LilliputError as error:
+            complain(f"{name} is left out: {error.message}", error.hint)
+            continue
+        found += paired(record, dict(zip(texts, vectors, strict=True)))
+    return found
+
+
+def _print_routers(families: Sequence[StudiedFamily]) -> None:
+    from orchestrator.cli.console import print_table
+
+    rows = [
+        (
+            f"{family.family} ({family.n})",
+            row.name,
+            f"{row.apgr:.2f} ({row.apgr_interval.low:.2f} to {row.apgr_interval.high:.2f})",
+            _per_cent(row.cpt_50),
+            _per_cent(row.cpt_80),
+            _per_cent(row.saved),
+        )
+        for family in families
+        for row in family.rows
+    ]
+    columns = ("family (n)", "router", "APGR", "CPT(50 %)", "CPT(80 %)", "time saved")
+    print_table(columns, rows, right=columns[2:])
+
+
+def _per_cent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f} %"

@@ -200,7 +200,7 @@ class Learner:
         recorded = {e.id: e.answer for e in self.examples(line) if e.by == against}
         arms: dict[str, Answered] = {}
         async with self._apart() as controller:
-            for model in (specialist, parent, against):
+            for model in dict.fromkeys((specialist, parent, against)):
                 if model == against and all(example.id in recorded for example in tested):
                     arms[model] = Answered([recorded[example.id] for example in tested], None)
                 else:

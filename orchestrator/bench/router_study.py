@@ -1,0 +1,194 @@
+"""Routers that would have to decide between the small arm and the larger one, over recorded outcomes.
+
+As in `routers.py` nothing is run; here a router may also look at the case's text:
+
+    knn          the gain of the larger arm on the ten nearest other cases of the family, by their embeddings:
+                 a router that has seen such work answered both ways
+    knn-others   the same from the cases of all other families: one that has not (leave one family out)
+
+`saved`: seconds that a router saves at equal success. It sends cases to the larger arm in its order until as
+much is right as with the larger arm alone; one that needs an answer of the small arm first (`confidence`)
+pays for both. Intervals are of a bootstrap over the cases (1,000 draws, 95 %), with the router's scores as
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.bench.record import BenchRecord
+from orchestrator.bench.routers import recovered_by, router_of
+from orchestrator.bench.statistics import Interval
+from orchestrator.types import Record
+
+Floats = NDArray[np.float64]
+_NEIGHBOURS, _DRAWS = 10, 1000
+
+
+class Paired(NamedTuple):
+    """The cases of one family that both arms answered; arrays run over them. `sure`: of the small arm."""
+
+    family: str
+    weak: str
+    strong: str
+    low: Floats
+    high: Floats
+    low_s: Floats
+    high_s: Floats
+    sure: Floats | None
+    vectors: Floats
+
+
+class StudiedRouter(Record):
+    """`saved`: a share of the larger arm's seconds; below 0 where the router costs more."""
+
+    name: str
+    apgr: float
+    apgr_interval: Interval
+    cpt_50: float | None
+    cpt_80: float | None
+    saved: float
+
+
+class StudiedFamily(Record):
+    """`n` cases. Only families in which the larger arm is better have something to route for."""
+
+    family: str
+    weak: str
+    strong: str
+    n: int
+    weak_rate: float
+    strong_rate: float
+    rows: tuple[StudiedRouter, ...]
+
+
+class Study(Record):
+    """What was found, and from what: when each record was made, and the encoder that compared texts."""
+
+    families: tuple[StudiedFamily, ...]
+    records: Mapping[str, str]
+    encoder: str
+    seed: int
+    commit: str | None
+    made_at: str
+
+
+def paired(record: BenchRecord, vectors: Mapping[str, Floats]) -> list[Paired]:
+    """Of each ruled family in which the larger arm is better. `vectors`: of the cases' texts, by case."""
+    found = []
+    for verdict in record.verdicts:
+        weak, strong = (
+            {
+                o.case_id: o
+                for o in record.outcomes
+                if (o.category, o.arm, o.repeat) == (verdict.family, arm, 0) and o.case_id in vectors
+            }
+            for arm in (verdict.candidate, verdict.reference)
+        )
+        shared = sorted(weak.keys() & strong.keys())
+        low, high = (np.array([arm[case].grade for case in shared]) for arm in (weak, strong))
+        if not shared or high.mean() <= low.mean():
+            continue
+        sure = [weak[case].confidence for case in shared]
+        known = [value for value in sure if value is not None]
+        found.append(
+            Paired(
+                family=f"{record.benchmark.name} {verdict.family}",
+                weak=verdict.candidate,
+                strong=verdict.reference,
+                low=low,
+                high=high,
+                low_s=np.array([weak[case].latency_s for case in shared]),
+                high_s=np.array([strong[case].latency_s for case in shared]),
+                sure=np.array(known) if len(known) == len(shared) else None,
+                vectors=np.stack([vectors[case] for case in shared]),
+            )
+        )
+    return found
+
+
+def study(families: Sequence[Paired], seed: int = 1) -> list[StudiedFamily]:
+    return [_studied(family, families, np.random.default_rng(seed)) for family in families]
+
+
+def _studied(family: Paired, every: Sequence[Paired], random: np.random.Generator) -> StudiedFamily:
+    gain = family.high - family.low
+    n = len(gain)
+    others = [other for other in every if other.family != family.family]
+    scores = {"oracle": gain, "knn": _near_gain(family.vectors, family.vectors, gain, own=True)}
+    if others:
+        known = np.concatenate([other.vectors for other in others])
+        gains = np.concatenate([other.high - other.low for other in others])
+        scores["knn-others"] = _near_gain(family.vectors, known, gains, own=False)
+    if family.sure is not None:
+        scores["confidence"] = -family.sure
+    rows = [_row(name, score, family, random) for name, score in scores.items()]
+    middle = StudiedRouter(
+        name="random",
+        apgr=0.5,
+        apgr_interval=Interval(low=0.5, high=0.5),
+        cpt_50=0.5,
+        cpt_80=0.8,
+        saved=0.0,
+    )
+    return StudiedFamily(
+        family=family.family,
+        weak=family.weak,
+        strong=family.strong,
+        n=n,
+        weak_rate=float(family.low.mean()),
+        strong_rate=float(family.high.mean()),
+        rows=(middle, *rows),
+    )
+
+
+def _near_gain(asked: Floats, known: Floats, gains: Floats, *, own: bool) -> Floats:
+    """Mean gain of the nearest; `own`: a case is none of its own neighbours."""
+    near = asked @ known.T
+    if own:
+        np.fill_diagonal(near, -np.inf)
+    many = min(_NEIGHBOURS, len(gains) - own)
+    order = np.argsort(-near, axis=1, kind="stable")[:, :many]
+    mean: Floats = gains[order].mean(axis=1)
+    return mean
+
+
+def _row(name: str, score: Floats, family: Paired, random: np.random.Generator) -> StudiedRouter:
+    gain = family.high - family.low
+    order = np.argsort(-score, kind="stable")
+    found = router_of(name, recovered_by(gain, order))
+    return StudiedRouter(
+        name=name,
+        apgr=found.apgr,
+        apgr_interval=_interval(gain, score, random),
+        cpt_50=found.cpt_50,
+        cpt_80=found.cpt_80,
+        saved=_saved(name, order, family),
+    )
+
+
+def _interval(gain: Floats, score: Floats, random: np.random.Generator) -> Interval:
+    """Draws without a gain at all have no APGR and are left out."""
+    found = []
+    for _ in range(_DRAWS):
+        drawn = random.integers(0, len(gain), len(gain))
+        if gain[drawn].sum() <= 0:
+            continue
+        order = np.argsort(-score[drawn], kind="stable")
+        found.append(router_of("", recovered_by(gain[drawn], order)).apgr)
+    low, high = np.quantile(found, [0.025, 0.975]) if found else (float("-inf"), float("inf"))
+    return Interval(low=float(low), high=float(high))
+
+
+def _saved(name: str, order: NDArray[np.intp], family: Paired) -> float:
+    """At the least share of strong calls with which as much is right as with these alone."""
+    reached = np.flatnonzero(recovered_by(family.high - family.low, order) >= 1 - 1e-9)
+    sent, kept = order[: reached[0]], order[reached[0] :]
+    spent = family.high_s[sent].sum() + family.low_s[kept].sum()
+    if name == "confidence":
+        spent += family.low_s[sent].sum()
+    return float(1 - spent / family.high_s.sum())
