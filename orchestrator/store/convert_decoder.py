@@ -62,6 +62,9 @@ class Weights(Protocol):
     def stacked(self, names: Sequence[str]) -> Floats:
         """Stacked matrices in float32."""
 
+    def change(self, names: Sequence[str]) -> tuple[Floats, Floats] | None:
+        """What a delta adds to the stacked matrices, as (down, up): W x + up (down x). None: nothing."""
+
 
 class Decoder:
     """Writes one decoder into a graph."""
@@ -167,7 +170,17 @@ class Decoder:
             self._blocks(normalised, codes, f"{shared}.scale", self._embedded, "logits")
 
     def _product(self, x: str, names: Sequence[str], output: str, label: str | None = None) -> str:
-        """x times the transposed stack of matrices."""
+        """x times the transposed stack of matrices, with what a delta adds to it."""
+        change = self._weights.change(names)
+        if change is None:
+            return self._published(x, names, output, label)
+        down = self._graph.weight(f"{output}.down", change[0].T)
+        up = self._graph.weight(f"{output}.up", change[1].T)
+        narrow = self._graph.node("MatMul", [x, down], f"{output}.narrow")
+        added = self._graph.node("MatMul", [narrow, up], f"{output}.added")
+        return self._graph.node("Add", [self._published(x, names, f"{output}.base", label), added], output)
+
+    def _published(self, x: str, names: Sequence[str], output: str, label: str | None = None) -> str:
         packed, label = self._weights.packed(names), label or output
         if packed is None:
             matrix = self._graph.weight(f"{label}.weight", self._weights.stacked(names).T)

@@ -53,7 +53,9 @@ def run(request: Request, say: Say) -> None:
     head = None
     if (delta_file := request.source / DELTA).is_file():
         delta = read_delta(delta_file)
-        weights, head = delta.applied(weights), delta.head
+        if (head := delta.head) is None:
+            raise StoreError(f"{DELTA} has no head, and an encoder's delta is nothing without one.")
+        weights = delta.applied(weights)
         (request.output / HEAD_FILE).write_text(head.model_dump_json(indent=2) + "\n", "utf-8")
     largest = None
     if request.precision == "int8":

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import StoreError
+from orchestrator.errors import IntegrityError, StoreError
 from orchestrator.store.blocks import Bytes, Floats, decoded
 from orchestrator.store.convert_decoder import Decoder, Shape
 from orchestrator.store.convert_onnx import Graph
 from orchestrator.store.convert_tokenizer import special_token_id, write_tokenizer
+from orchestrator.store.delta import DELTA, Delta, read_delta
 from orchestrator.store.gguf import GgufFile, Tensor
 from orchestrator.store.packing import Packed, bits_for, pack
 
@@ -52,8 +53,13 @@ def run(request: Request, say: Say) -> None:
         write_tokenizer(model.metadata, request.output, shape.context)
         _write_json(request.output / "genai_config.json", genai_config(model, shape))
         with Graph(request.output) as graph:
-            for layer in Decoder(graph, shape, GgufWeights(model, request.precision)).write():
+            weights = GgufWeights(model, request.precision, _delta(request.source / DELTA))
+            for layer in Decoder(graph, shape, weights).write():
                 say("converting layers", layer + 1, shape.layers)
+
+
+def _delta(file: Path) -> Delta | None:
+    return read_delta(file) if file.is_file() else None
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
@@ -132,11 +138,16 @@ def _tool_tokens(meta: dict[str, Any]) -> dict[str, int]:
 
 
 class GgufWeights:
-    """The tensors of a GGUF file, as the decoder's writer asks for them."""
+    """The tensors of a GGUF file, as the decoder's writer asks for them. Raises IntegrityError for a delta of
+    another model.
+    """
 
-    def __init__(self, model: GgufFile, precision: str) -> None:
+    def __init__(self, model: GgufFile, precision: str, delta: Delta | None = None) -> None:
         self._model = model
         self._precision = precision
+        self._delta = delta
+        if delta:
+            delta.insist_on(model.tensors)
 
     def __contains__(self, name: object) -> bool:
         return name in self._model.tensors
@@ -162,6 +173,32 @@ class GgufWeights:
             for rows in self._rows(tensor)
         ]
         return _stack(parts)
+
+    def change(self, names: Sequence[str]) -> tuple[Floats, Floats] | None:
+        """Of several stacked matrices each has ranks of its own: `up` is a diagonal of blocks."""
+        if self._delta is None:
+            return None
+        parts = [self._low_rank(self._delta, tensor) for tensor in self._find(names)]
+        if not any(len(down) for down, _ in parts):
+            return None
+        ranks = np.cumsum([0, *(len(down) for down, _ in parts)])
+        outputs = np.cumsum([0, *(len(up) for _, up in parts)])
+        ups = np.zeros((outputs[-1], ranks[-1]), dtype=np.float32)
+        for place, (_, up) in enumerate(parts):
+            ups[outputs[place] : outputs[place + 1], ranks[place] : ranks[place + 1]] = up
+        return np.concatenate([down for down, _ in parts]), ups
+
+    def _low_rank(self, delta: Delta, tensor: Tensor) -> tuple[Floats, Floats]:
+        """Of rank 0 where the matrix is unchanged."""
+        outputs, inputs = tensor.shape
+        nothing = np.zeros((0, inputs), np.float32), np.zeros((outputs, 0), np.float32)
+        down, up = delta.low_rank(tensor.name) or nothing
+        if down.shape[1] != inputs or up.shape[0] != outputs:
+            raise IntegrityError(
+                f"The delta's {tensor.name!r} is for {up.shape[0]} x {down.shape[1]}, its base's is "
+                f"{outputs} x {inputs}."
+            )
+        return down, up
 
     def _find(self, names: Sequence[str]) -> list[Tensor]:
         missing = [name for name in names if name not in self._model.tensors]

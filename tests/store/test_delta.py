@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from orchestrator.runtimes.encoder import load
 from orchestrator.runtimes.heads import best_path, softmax
 from orchestrator.types import Conversion
 from tests.store.helpers import World, make_card, model_file
-from tests.store.test_convert import SIZES, real_store, tiny_encoder
+from tests.store.test_convert import IDS, SIZES, drift, real_store, tiny_encoder
+from tests.store.tiny_models import TinyDecoder, run_decoder
 
 HIDDEN, RANK = SIZES["hidden_size"], 3
 CHANGED = "encoder.layer.1.attention.self.query.weight"
@@ -154,3 +157,85 @@ def test_no_part_begins_in_the_middle() -> None:
     logs = np.log(np.array([[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]], dtype=np.float32))
     follow = np.array([[True, True, False], [True, True, True], [True, True, True]])
     assert best_path(logs, follow) == [1, 2]
+
+
+# --- decoders -------------------------------------------------------------------------------------------
+
+
+def decoder_parts(model: TinyDecoder, names: Sequence[str], rank: int = 3) -> dict[str, Any]:
+    random = np.random.default_rng(5)
+    made = {}
+    for name in names:
+        outputs, inputs = model.weights[name].shape
+        made[f"{name}:down"] = random.normal(0, 0.1, (rank, inputs)).astype(np.float32)
+        made[f"{name}:up"] = random.normal(0, 0.1, (outputs, rank)).astype(np.float32)
+    return made
+
+
+def install_decoder(world: World, model: TinyDecoder, tensors: dict[str, Any], precision: str) -> Path:
+    content = model.write_gguf(world.root / "tiny.gguf").read_bytes()
+    save_file(tensors, world.cards / "delta.safetensors")
+    delta = (world.cards / "delta.safetensors").read_bytes()
+    card = make_card(
+        model_file("model.gguf", content, world.put("model.gguf", content)),
+        model_file("delta.safetensors", delta, "file:delta.safetensors"),
+        runtime="genai",
+        capabilities=["generate"],
+        conversion=Conversion.model_validate({"recipe": "gguf-to-genai", "precision": precision}),
+    )
+    store = real_store(world, card)
+    store.pull("tiny")
+    return store.folder("tiny")
+
+
+@pytest.mark.parametrize(
+    ("family", "block_type", "precision", "most"),
+    [
+        ("llama", "Q8_0", "float32", 1e-5),
+        ("qwen2", "Q4_0", "float32", 1e-5),
+        ("llama", "Q4_1", "native", 0.03),
+    ],
+)
+def test_a_changed_decoder_computes_what_torch_computes(
+    world: World, family: str, block_type: str, precision: str, most: float
+) -> None:
+    """Of the stacked query, key and value only two are changed; the down matrix reads another width."""
+    model = TinyDecoder(family, block_type)
+    changed = [
+        "blk.0.attn_q.weight",
+        "blk.0.attn_v.weight",
+        "blk.1.ffn_down.weight",
+        "blk.1.attn_output.weight",
+    ]
+    tensors = decoder_parts(model, changed)
+    unchanged = model.logits(IDS)
+    folder = install_decoder(world, model, tensors, precision)
+    for name in changed:
+        model.weights[name] = model.weights[name] + tensors[f"{name}:up"] @ tensors[f"{name}:down"]
+    found = run_decoder(folder, IDS, model.kv_heads, model.hidden // model.heads)
+    assert drift(found, model.logits(IDS)) < most
+    assert drift(unchanged, model.logits(IDS)) > 0.05, "the change is one that can be seen"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda parts: parts.pop("blk.0.attn_q.weight:up"), "do not fit together"),
+        (
+            lambda parts: parts.update({"blk.9.attn_q.weight:up": np.zeros((64, 3), np.float32)}),
+            "base does not",
+        ),
+        (
+            lambda parts: parts.update({"blk.0.attn_q.weight:up": np.zeros((32, 3), np.float32)}),
+            "is for 32 x 64",
+        ),
+        (lambda parts: parts.update({"blk.0.attn_q.weight:up": np.zeros((64, 2), np.float32)}), "do not fit"),
+    ],
+    ids=["half a change", "another layer", "another width", "another rank"],
+)
+def test_a_delta_of_another_decoder_is_refused(world: World, change: Any, words: str) -> None:
+    model = TinyDecoder("llama")
+    tensors = decoder_parts(model, ["blk.0.attn_q.weight"])
+    change(tensors)
+    with pytest.raises(StoreError, match=words):
+        install_decoder(world, model, tensors, "float32")
