@@ -6,7 +6,6 @@ rank r is added to it, which has r * (out + in) numbers instead of out * in. Onl
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.learning.curve import Trained
-from orchestrator.learning.loop import Judged, Loop, Report
+from orchestrator.learning.loop import Judged, Loop, Report, with_low_rank
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Row, Task, settled
 from orchestrator.store.blocks import Floats
@@ -122,7 +121,6 @@ def delta_tensors(learnt: dict[str, NDArray[Any]]) -> dict[str, Floats]:
 
 def _model(recipe: Recipe, task: Task, base: Path) -> Any:
     import torch
-    from peft import LoraConfig, get_peft_model
     from transformers import BertModel
 
     encoder = BertModel.from_pretrained(
@@ -131,17 +129,13 @@ def _model(recipe: Recipe, task: Task, base: Path) -> Any:
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = recipe.dropout
-    config = LoraConfig(r=recipe.rank, lora_alpha=recipe.rank, target_modules=_PROJECTIONS)
 
     class WithHead(torch.nn.Module):  # type: ignore[misc]
         """The graph that `store/convert_encoder.py` writes, to learn with."""
 
         def __init__(self) -> None:
             super().__init__()
-            with warnings.catch_warnings():
-                # peft asks transformers 5 for something under its old name.
-                warnings.simplefilter("ignore", FutureWarning)
-                self.encoder = get_peft_model(encoder, config)
+            self.encoder = with_low_rank(encoder, recipe, _PROJECTIONS)
             self.head = torch.nn.Linear(encoder.config.hidden_size, task.head.width)
             torch.nn.init.normal_(self.head.weight, std=1.0 if task.head.kind == "classify" else 0.02)
             torch.nn.init.zeros_(self.head.bias)

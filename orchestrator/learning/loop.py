@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -191,3 +192,16 @@ class Loop(ABC, Generic[Item]):
         self.best = state["best"]
         self.bare_model().load_state_dict(state["now"], strict=False)
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def with_low_rank(model: Any, recipe: Recipe, modules: Sequence[str], dropout: float = 0.0) -> Any:
+    """The model with low-rank changes of these of its matrices, scaled by 1, and nothing else that learns."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.rank, lora_dropout=dropout, target_modules=list(modules)
+    )
+    with warnings.catch_warnings():
+        # peft asks transformers 5 for something under its old name.
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, config)

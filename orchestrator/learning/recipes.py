@@ -30,7 +30,7 @@ class Recipe(Record):
 
     name: Name
     description: str
-    method: Literal["head", "encoder"]
+    method: Literal["head", "encoder", "generator"]
     base: Name
     seed: int = 1
     max_tokens: int = Field(default=256, gt=8, le=512)
