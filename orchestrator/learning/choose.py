@@ -14,7 +14,6 @@ from pathlib import Path
 from orchestrator.errors import UserError
 from orchestrator.learning.examples import Example
 from orchestrator.learning.recipes import Recipe
-from orchestrator.learning.tasks import task_for
 from orchestrator.learning.training import Purpose, Splits, fit, splits
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -52,8 +51,7 @@ async def choose(
     rows = splits(examples)
     few = {"train": rows["train"][:_ROWS], "dev": rows["dev"][:_DEV_ROWS]}
     tried = [
-        await _tried(purpose, recipe, examples, few, len(rows["train"]), store, settings, work)
-        for recipe in recipes
+        await _tried(purpose, recipe, few, len(rows["train"]), store, settings, work) for recipe in recipes
     ]
     return _ranked(tried, len(few["dev"]))
 
@@ -61,7 +59,6 @@ async def choose(
 async def _tried(
     purpose: Purpose,
     recipe: Recipe,
-    examples: Sequence[Example],
     few: Splits,
     all_rows: int,
     store: ModelStore,
@@ -74,12 +71,11 @@ async def _tried(
     short = recipe.model_copy(update={"epochs": min(recipe.epochs, _EPOCHS)})
     started = time.perf_counter()
     try:
-        task = task_for(purpose.learns, purpose.fixed, examples)
-        trained = await fit(short, task, few, store, settings, work, lambda epoch: None)
+        trained = (await fit(purpose, short, few, store, settings, work, lambda epoch: None)).trained
     except (UserError, ImportError) as error:
         return _candidate(recipe, store, None, None, str(error))
     took_s = time.perf_counter() - started
-    rounds = recipe.epochs / short.epochs if recipe.method == "encoder" else 1
+    rounds = 1 if recipe.method == "head" else recipe.epochs / short.epochs
     expected_s = took_s * rounds * all_rows / len(few["train"])
     return _candidate(recipe, store, trained.best.dev_quality, expected_s, "")
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from orchestrator.errors import ContentError
-from orchestrator.store.files import replace_text
-from orchestrator.types import Record
+from orchestrator.store.files import hash_of, replace_text
+from orchestrator.types import Json, Record
 
 Split = Literal["train", "dev", "test"]
 # Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
@@ -26,7 +26,8 @@ class Example(Record):
 
     `origin` is `RUN/STEP` of the record, or `FILE:LINE`; the same text from several places is one example.
     `given_split`: where a data set says itself which rows are for what. `recorded_at`: when it was
-    logged, the oldest of several; None, for a file.
+    logged, the oldest of several; None, for a file. `inputs`: what else the agent was given, where the answer
+    depends on it and it is not always the same.
     """
 
     text: str
@@ -35,11 +36,17 @@ class Example(Record):
     origin: str
     given_split: Split | None = None
     recorded_at: str | None = None
+    inputs: Json = {}
 
     @property
     def id(self) -> str:
         """Of the text alone: the same text is always in the same split."""
         return text_id(self.text)
+
+    @property
+    def key(self) -> str:
+        """Of all that the answer depends on."""
+        return f"{self.id}-{hash_of(self.inputs)[:8]}" if self.inputs else self.id
 
     @property
     def split(self) -> Split:

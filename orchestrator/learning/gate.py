@@ -93,7 +93,7 @@ async def ask_all(
     for done, example in enumerate(tested, start=1):
         given = {key: value for key, value in purpose.fixed.items() if value is not None}
         task = Task(
-            input={**given, purpose.learns.text: example.text},
+            input={**given, **example.inputs, purpose.learns.text: example.text},
             agent=purpose.agent,
             route=route,
             cache_salt=route,

@@ -197,12 +197,12 @@ class Learner:
         against = incumbent or self._incumbent(line, specialist)
         parent = f"{specialist}-f32"
         await asyncio.to_thread(self._store().pull, parent)
-        recorded = {e.id: e.answer for e in self.examples(line) if e.by == against}
+        recorded = {e.key: e.answer for e in self.examples(line) if e.by == against}
         arms: dict[str, Answered] = {}
         async with self._apart() as controller:
             for model in dict.fromkeys((specialist, parent, against)):
-                if model == against and all(example.id in recorded for example in tested):
-                    arms[model] = Answered([recorded[example.id] for example in tested], None)
+                if model == against and all(example.key in recorded for example in tested):
+                    arms[model] = Answered([recorded[example.key] for example in tested], None)
                 else:
                     arms[model] = await ask_all(controller, purpose, f"fixed:{model}", tested, heard)
             memory = {row.name: row.bytes for row in controller.pool.resident()}
@@ -329,7 +329,8 @@ class Learner:
 
     def _purpose(self, name: str) -> Purpose:
         project = open_project(self.settings.state_dir, name)
-        return Purpose(name, project.agent, need_learns(self._spec(project)), project.fixed)
+        learns, code = need_learns(self._spec(project)), load_agent(self.workspace.agents[project.agent])
+        return Purpose(name, project.agent, code, learns, project.fixed)
 
     def _spec(self, project: Project) -> AgentSpec:
         return self.workspace.agent(project.agent)

@@ -18,6 +18,7 @@ from orchestrator.yamlfile import read_yaml
 
 class Recipe(Record):
     """`head`: a last layer on the base as it is. `encoder`: low-rank changes of all its layers, and a head.
+    `generator`: low-rank changes of a model that writes.
 
     Rates are of AdamW, after a linear warm-up, along half a cosine. Training ends after `epochs`, or when the
     development rows have not come out better for `patience` epochs; the best epoch counts.

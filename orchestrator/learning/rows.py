@@ -23,12 +23,13 @@ _SPLITS: Mapping[str, Split] = {
 
 
 class FileRow(NamedTuple):
-    """One row of a file. `split`: where the file says it."""
+    """One row of a file. `split`: where the file says it. `inputs`: what else the agent is given."""
 
     line: int
     text: str
     answer: Any
     split: Split | None
+    inputs: Json = {}
 
 
 def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource) -> Project:
@@ -69,7 +70,8 @@ def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]
 
 def file_raws(source: FileSource) -> Iterator[Raw]:
     for row in read_rows(source):
-        yield Raw(row.text, row.answer, FILE, f"{source.path.name}:{row.line}", given_split=row.split)
+        place = f"{source.path.name}:{row.line}"
+        yield Raw(row.text, row.answer, FILE, place, given_split=row.split, inputs=row.inputs)
 
 
 def _logged(
@@ -80,8 +82,15 @@ def _logged(
         place = f"{step.run_id}/{step.index}"
         if place in places and isinstance(step.output, dict):
             text = str(step.inputs[learns.text])
-            answer = step.output.get(learns.answer)
-            yield Raw(text, answer, step.model or "code", place, step.started_at)
+            answer, by = step.output.get(learns.answer), step.model or "code"
+            others = _others(learns, step.inputs) if learns.kind == "json" else {}
+            yield Raw(text, answer, by, place, step.started_at, inputs=others)
+
+
+def _others(learns: Learns, inputs: Json) -> Json:
+    """What an answer depends on besides its text and what defines the task."""
+    known = {learns.text, *learns.fixed}
+    return {name: value for name, value in inputs.items() if name not in known}
 
 
 def read_rows(source: FileSource) -> Iterator[FileRow]:
@@ -119,7 +128,8 @@ def _json_rows(source: FileSource) -> Iterator[FileRow]:
 
 
 def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:
-    return FileRow(line, _text(source, row, line), answer, _split(source, row, line))
+    inputs = row.get("inputs") or {}  # JSON lines alone can hold them
+    return FileRow(line, _text(source, row, line), answer, _split(source, row, line), inputs)
 
 
 def _split(source: FileSource, row: Json, line: int) -> Split | None:

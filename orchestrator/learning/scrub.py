@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orchestrator.learning.examples import Example, Split, text_id
+from orchestrator.learning.examples import Example, Split
 from orchestrator.learning.names import Words, find_names
 from orchestrator.types import Json, Learns, Record
 
@@ -30,6 +30,7 @@ class Raw(NamedTuple):
     origin: str
     recorded_at: str | None = None
     given_split: Split | None = None
+    inputs: Json = {}
 
 
 class Scrubbed(Record):
@@ -71,12 +72,35 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> t
             continue
         replaced.update(item.kind for item in found)
         text = replaced_in(raw.text, replacements)
-        same.setdefault(text_id(text), []).append(
-            Example(**{**raw._asdict(), "text": text, "answer": answer})
-        )
+        inputs = await _inputs(raw, replacements, redact)
+        example = Example(**{**raw._asdict(), "text": text, "answer": answer, "inputs": inputs})
+        same.setdefault(example.key, []).append(example)
     kept = list(_each_once(same.values(), left_out))
     report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))
     return kept, report
+
+
+async def _inputs(raw: Raw, replacements: Sequence[Replacement], redact: Redact | None) -> Json:
+    """What the text calls by a placeholder is called so here, and what has a checksum or a form goes too.
+
+    Names by `names.py` do not: a tool's description must stay what it will be in service.
+    """
+    if redact is None:
+        return raw.inputs
+    values = {raw.text[item.start : item.end]: item.placeholder for item in replacements}
+    made: Json = await _redacted(_with_placeholders(raw.inputs, values), redact)
+    return made
+
+
+async def _redacted(value: Any, redact: Redact) -> Any:
+    if isinstance(value, str):
+        certain = [_Found(item["kind"], item["start"], item["end"]) for item in await redact(value)]
+        return replaced_in(value, _replacements(value, certain))
+    if isinstance(value, list):
+        return [await _redacted(item, redact) for item in value]
+    if isinstance(value, dict):
+        return {name: await _redacted(item, redact) for name, item in value.items()}
+    return value
 
 
 def replaced_in(text: str, replacements: Sequence[Replacement]) -> str:

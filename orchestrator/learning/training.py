@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from orchestrator.agent import defining_hashes
+from orchestrator.agent import Agent, defining_hashes
 from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.encoder_training import train_encoder
 from orchestrator.learning.examples import Example
+from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Task, settled, task_for
+from orchestrator.learning.turns import turns_of
 from orchestrator.records import utc_now
 from orchestrator.runtimes.base import Embedder, LoadOptions
 from orchestrator.runtimes.registry import load_session
@@ -33,18 +36,26 @@ from orchestrator.store.delta import DELTA, LARGEST_BYTES
 from orchestrator.store.files import hash_of, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged, sweep_stages
-from orchestrator.types import Head, Json, Learns, ModelCard, ModelFile, Specialism
+from orchestrator.types import Capability, Head, Json, Learns, ModelCard, ModelFile, Specialism
 
 Report = Callable[[Epoch], None]
 Splits = Mapping[str, Sequence[Example]]
 _FEWEST = 20
 
 
+class Fitted(NamedTuple):
+    """What training made: the head of an encoder with its temperature, or None for a generator."""
+
+    trained: Trained
+    head: Head | None
+
+
 class Purpose(NamedTuple):
-    """For which agent, with which values of its defining inputs, under which name of a line."""
+    """For which agent (`code`), with which values of its defining inputs, under which name of a line."""
 
     line: str
     agent: str
+    code: Agent
     learns: Learns
     fixed: Json
     licence: str = "the user's own data"
@@ -62,14 +73,12 @@ async def train(
     report: Report,
 ) -> ModelCard:
     """Train, and put the specialist on the shelf of the workspace at `root`. Raises UserError."""
-    task = task_for(purpose.learns, purpose.fixed, examples)
-    trained = await fit(recipe, task, splits(examples), store, settings, work, report)
+    trained, head = await fit(purpose, recipe, splits(examples), store, settings, work, report)
     shelf_folder = root / shelf.FOLDER
     sweep_stages(shelf_folder)
     # On the shelf's own disk: a rename to another one is a copy, which a kill may cut in half.
     with staged(shelf_folder) as stage, locked(shelf_folder / "locks" / f"{purpose.line}.lock"):
         made = stage.make("specialist")
-        head = task.head.model_copy(update={"temperature": trained.temperature})
         _write_delta(made / DELTA, trained.tensors, head)
         name = shelf.next_name(root, purpose.line)
         card = _card(name, purpose, recipe, store.cards[recipe.base], examples, made / DELTA)
@@ -79,22 +88,29 @@ async def train(
 
 
 async def fit(
+    purpose: Purpose,
     recipe: Recipe,
-    task: Task,
     split: Splits,
     store: ModelStore,
     settings: Settings,
     work: Path,
     report: Report,
-) -> Trained:
-    """What the recipe makes of these rows; nothing is put anywhere."""
+) -> Fitted:
+    """What the recipe makes of these rows; nothing is put anywhere. Raises UserError where it cannot."""
+    if recipe.method == "generator":
+        return Fitted(await _train_generator(purpose, recipe, split, store, settings, work, report), None)
+    every = [example for found in split.values() for example in found]
+    task = task_for(purpose.learns, purpose.fixed, every)
     if recipe.method == "head":
-        return await _train_head(recipe, task, split, store, settings, report)
-    # A head that fits the base as it is comes first: with a random one the first steps would spoil what the
-    # base knows (Kumar et al., "Fine-Tuning can Distort Pretrained Features", arXiv 2202.10054).
-    labels = task.head.kind == "classify"
-    begin = await _train_head(recipe, task, split, store, settings, lambda epoch: None) if labels else None
-    return _train_encoder(recipe, task, split, store, work, report, begin.tensors if begin else {})
+        trained = await _train_head(recipe, task, split, store, settings, report)
+    else:
+        # A head that fits the base as it is comes first: with a random one the first steps would spoil what
+        # the base knows (Kumar et al., "Fine-Tuning can Distort Pretrained Features", arXiv 2202.10054).
+        begin: Mapping[str, Floats] = {}
+        if task.head.kind == "classify":
+            begin = (await _train_head(recipe, task, split, store, settings, lambda epoch: None)).tensors
+        trained = _train_encoder(recipe, task, split, store, work, report, begin)
+    return Fitted(trained, task.head.model_copy(update={"temperature": trained.temperature}))
 
 
 def data_hash(examples: Sequence[Example]) -> str:
@@ -164,7 +180,6 @@ def _train_encoder(
     report: Report,
     begin: Mapping[str, Floats],
 ) -> Trained:
-    """`work` is kept for these examples and this recipe only: others begin anew."""
     from tokenizers import Tokenizer
 
     base = store.sources(recipe.base)
@@ -172,12 +187,36 @@ def _train_encoder(
     tokenizer.no_padding()
     tokenizer.enable_truncation(recipe.max_tokens)
     rows = [[task.row(e, tokenizer.encode(e.text)) for e in found] for found in split.values()]
+    return train_encoder(recipe, task, base, rows[0], rows[1], _own(work, recipe, split), report, begin)
+
+
+async def _train_generator(
+    purpose: Purpose,
+    recipe: Recipe,
+    split: Splits,
+    store: ModelStore,
+    settings: Settings,
+    work: Path,
+    report: Report,
+) -> Trained:
+    if purpose.learns.kind != "json":
+        raise UserError(
+            f"Recipe {recipe.name!r} trains a generator, and agent {purpose.agent} answers labels or parts.",
+            hint="Take a recipe with `method: encoder`, whose specialist answers a hundred times faster.",
+        )
+    turns = partial(turns_of, purpose.code, purpose.learns, purpose.fixed, store=store, settings=settings)
+    learn, judge = [await turns(found, recipe.base, recipe.max_tokens) for found in split.values()]
+    (gguf,) = store.sources(recipe.base).glob("*.gguf")
+    return train_generator(recipe, gguf, learn, judge, _own(work, recipe, split), report)
+
+
+def _own(work: Path, recipe: Recipe, split: Splits) -> Path:
+    """Of just these examples and this recipe: others begin anew."""
     every = [example for found in split.values() for example in found]
-    own = work / hash_of([recipe.model_dump(), data_hash(every)])[:16]
-    return train_encoder(recipe, task, base, rows[0], rows[1], own, report, begin)
+    return work / hash_of([recipe.model_dump(), data_hash(every)])[:16]
 
 
-def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head) -> None:
+def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head | None) -> None:
     """Low-rank parts in half precision, which halves the file. Raises UserError where it is too large."""
     from safetensors.numpy import save_file
 
@@ -185,7 +224,7 @@ def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head) -> None:
         name: np.ascontiguousarray(value, dtype=np.float16 if ":" in name else np.float32)
         for name, value in tensors.items()
     }
-    save_file(packed, file, metadata={"head": head.model_dump_json()})
+    save_file(packed, file, metadata={"head": head.model_dump_json()} if head else None)
     if (size := file.stat().st_size) > LARGEST_BYTES:
         raise UserError(
             f"The delta has {size / 1e6:.1f} MB, and {LARGEST_BYTES / 1e6:.0f} MB are allowed.",
@@ -207,9 +246,9 @@ def _card(
             "licence": f"{base.licence} (base); {purpose.licence} (what it learnt from)",
             "origin": f"{base.name} and recipe {recipe.name}",
             "role": "candidate",
-            "capabilities": frozenset({_CAPABILITY[purpose.learns.kind]}),
+            "capabilities": _capabilities(purpose.learns, base),
             "files": (*base.files, file),
-            "options": {**base.options, "max_tokens": recipe.max_tokens},
+            "options": _options(recipe, base),
             "measured": (),
             "notes": "",
             "specialism": Specialism(
@@ -236,4 +275,13 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
     }
 
 
-_CAPABILITY = {"label": "classify", "spans": "tag"}
+def _options(recipe: Recipe, base: ModelCard) -> Json:
+    """An encoder reads as much of a text as it was trained with."""
+    return base.options if recipe.method == "generator" else {**base.options, "max_tokens": recipe.max_tokens}
+
+
+def _capabilities(learns: Learns, base: ModelCard) -> frozenset[Capability]:
+    """A head answers one kind of call; a generator goes on doing what it did."""
+    if learns.kind == "json":
+        return base.capabilities
+    return frozenset({"classify" if learns.kind == "label" else "tag"})

@@ -95,6 +95,10 @@ class GenaiSession(NativeGenerator):
             ) from error
         return [int(token) for token in self._tokenizer.encode(prompt)]
 
+    def _written(self, text: str) -> list[int]:
+        end = int(self._tokenizer.eos_token_ids[0])
+        return [*(int(token) for token in self._tokenizer.encode(text)), end]
+
     def _decoder(self) -> Callable[[int], str]:
         decode: Callable[[int], str] = self._tokenizer.create_stream().decode
         return decode

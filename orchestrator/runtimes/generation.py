@@ -46,6 +46,10 @@ class NativeGenerator(ABC):
     def count_tokens(self, request: GenerateRequest) -> int:
         return len(self._prompt(request))
 
+    def turn(self, request: GenerateRequest, answer: str) -> tuple[list[int], list[int]]:
+        """The prompt's tokens, and those of an answer to it with the end of the turn; to learn from."""
+        return self._prompt(request), self._written(answer)
+
     def close(self) -> None:
         self._closed = True
         self._worker.close()
@@ -54,6 +58,10 @@ class NativeGenerator(ABC):
     @abstractmethod
     def _prompt(self, request: GenerateRequest) -> list[int]:
         """The prompt's tokens, by the model's own chat template."""
+
+    @abstractmethod
+    def _written(self, text: str) -> list[int]:
+        """A whole answer as tokens, the end of the turn among them."""
 
     @abstractmethod
     def _decoder(self) -> Callable[[int], str]:

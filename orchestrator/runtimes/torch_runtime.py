@@ -117,6 +117,10 @@ class TorchGenerator(NativeGenerator):
             raise ModelError(f"The chat template of {self.card.name!r} refused: {error}") from error
         return list(self._tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
+    def _written(self, text: str) -> list[int]:
+        end = int(self._tokenizer.eos_token_id)
+        return [*self._tokenizer(text, add_special_tokens=False)["input_ids"], end]
+
     def _decoder(self) -> Callable[[int], str]:
         from tokenizers.decoders import DecodeStream
 

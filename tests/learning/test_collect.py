@@ -204,3 +204,13 @@ def test_a_split_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="'later' is no split") as refused:
         list(read_rows(source))
     assert refused.value.line == 3
+
+
+def test_what_else_an_answer_depends_on_comes_with_it(log: Log) -> None:
+    learns = Learns(kind="json", answer="label")
+    spec = SPEC.model_copy(update={"learns": learns})
+    log.answered("book the blue room", "a", labels=["x"])
+    log.answered("book the red room", "a", labels=["y"])
+    project = collect("calls", spec, LogSource(), log.records, OPEN)
+    raws = list(raws_of(project, learns, log.records))
+    assert [raw.inputs for raw in raws] == [{"labels": ["x"]}, {"labels": ["y"]}]

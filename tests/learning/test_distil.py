@@ -55,7 +55,7 @@ def test_a_file_of_texts_needs_no_answers(tmp_path: Path) -> None:
     file = tmp_path / "texts.csv"
     file.write_text("text\nmy screen is black\nno light\n", "utf-8")
     source = FileSource(path=file, sha256="", text="text", label=None)
-    assert [(text, answer) for _, text, answer, _ in read_rows(source)] == [
+    assert [(text, answer) for _, text, answer, *_ in read_rows(source)] == [
         ("my screen is black", None),
         ("no light", None),
     ]

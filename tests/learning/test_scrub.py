@@ -111,3 +111,21 @@ async def test_values_inside_an_answer_go_as_well(redact: Any) -> None:
     answer = {"who": "anna@firma.be", "phones": ["+31 20 794 0800"], "guests": 1}
     (example,), _ = await done(redact, JSON, (text, answer))
     assert example.answer == {"who": "[EMAIL_1]", "phones": ["[PHONE_1]"], "guests": 1}
+
+
+async def test_inputs_beside_a_text_lose_what_has_a_form_and_keep_their_words(redact: Any) -> None:
+    tool = {"name": "mail_somebody", "description": "Mail Outlook of a@b.nl or jan@firma.nl to Teams."}
+    raw = Raw("write to jan@firma.nl", {"to": "jan@firma.nl"}, "file", "f:1", inputs={"tool": tool})
+    (example,), _ = await scrub([raw], JSON, redact)
+    assert example.answer == {"to": "[EMAIL_1]"}
+    assert "jan@firma.nl" not in str(example.inputs)
+    assert "a@b.nl" not in str(example.inputs)
+    assert example.inputs["tool"]["description"].startswith("Mail Outlook of ")
+
+
+async def test_the_same_text_with_other_inputs_is_another_example(redact: Any) -> None:
+    rows = [Raw("book it", {"n": n}, "file", "f", inputs={"tool": {"name": f"t{n}"}}) for n in range(2)]
+    examples, report = await scrub(rows, JSON, redact)
+    assert len(examples) == 2
+    assert examples[0].split == examples[1].split
+    assert report.left_out == {}

@@ -1,0 +1,100 @@
+"""Examples as turns of a conversation: exactly what the agent shows a model, and what it should have written.
+
+The agent's own code makes the prompt. It is asked with a listener in the place of a model, which keeps the
+request and answers nothing; so prompts in training are those in service, whatever an `answer.py` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+
+from orchestrator.agent import Agent, Call
+from orchestrator.errors import UserError
+from orchestrator.learning.examples import Example
+from orchestrator.learning.generator_training import Turn
+from orchestrator.runtimes.base import LoadOptions, OnText
+from orchestrator.runtimes.generation import NativeGenerator
+from orchestrator.runtimes.registry import load_session
+from orchestrator.settings import Settings
+from orchestrator.store import ModelStore
+from orchestrator.types import GenerateRequest, Generation, Json, Learns, ModelCard
+
+_FEWEST = 1
+
+
+async def turns_of(
+    agent: Agent,
+    learns: Learns,
+    fixed: Json,
+    examples: Sequence[Example],
+    base: str,
+    max_tokens: int,
+    *,
+    store: ModelStore,
+    settings: Settings,
+) -> list[Turn]:
+    """Those that fit into `max_tokens`; an example for which the agent asks no model is left out.
+
+    Raises UserError where none is left, or for a base that does not write.
+    """
+    card = store.cards[base]
+    session = load_session(card, LoadOptions(folder=store.folder(base), threads=settings.threads))
+    try:
+        if not isinstance(session, NativeGenerator):
+            raise UserError(f"{base} does not write.", hint="Name a generator: lilliput models list")
+        found = [await _turn(agent, learns, fixed, example, session) for example in examples]
+    finally:
+        session.close()
+    turns = [turn for turn in found if turn and len(turn.prompt) + len(turn.answer) <= max_tokens]
+    if len(turns) < _FEWEST:
+        raise UserError(
+            f"None of {len(examples)} examples fits into {max_tokens} tokens.",
+            hint="Raise `max_tokens` in the recipe.",
+        )
+    return turns
+
+
+async def _turn(
+    agent: Agent, learns: Learns, fixed: Json, example: Example, session: NativeGenerator
+) -> Turn | None:
+    given = {name: value for name, value in fixed.items() if value is not None}
+    inputs = {**given, **example.inputs, learns.text: example.text}
+    request = await heard_request(agent, inputs, session.card)
+    if request is None:
+        return None
+    written = json.dumps(example.answer, ensure_ascii=False)
+    prompt, answer = session.turn(request, written)
+    return Turn(tuple(prompt), tuple(answer))
+
+
+async def heard_request(agent: Agent, inputs: Json, card: ModelCard) -> GenerateRequest | None:
+    """The first request that the agent makes of a model; None where it answers by itself."""
+    listener = _Listener(card)
+    with contextlib.suppress(_Heard):
+        await agent.answer(inputs, Call(agent.spec, listener))
+    return listener.request
+
+
+class _Heard(BaseException):
+    """Not an error: an agent that catches errors must not catch it."""
+
+
+class _Listener:
+    """In the place of a generator."""
+
+    resident_bytes = 0
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        self.request: GenerateRequest | None = None
+
+    async def generate(self, request: GenerateRequest, on_text: OnText | None = None) -> Generation:
+        self.request = request
+        raise _Heard
+
+    def count_tokens(self, request: GenerateRequest) -> int:
+        return 0
+
+    def close(self) -> None: ...
