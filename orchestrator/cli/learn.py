@@ -12,6 +12,7 @@ from orchestrator.cli.learn_files import (
     FileOption,
     InputsOption,
     LabelOption,
+    LicenceOption,
     PublicOption,
     SplitOption,
     TextOption,
@@ -96,6 +97,7 @@ def run_all(
     split: SplitOption = None,
     public: PublicOption = False,
     inputs: InputsOption = None,
+    licence: LicenceOption = None,
     recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
     margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
     gold: Annotated[
@@ -112,7 +114,7 @@ def run_all(
 
     learner = learner_at(workspace)
     given = given_of(learner, agent, inputs)
-    table = file_source(file, text, label, split, public, given) if file else None
+    table = file_source(file, text, label, split, public, given, licence) if file else None
     source = table or LogSource(since=since, workflow=workflow)
     tell_collected(learner.collect(name, agent, source))
     tell_scrubbed(anyio.run(learner.scrub, name))
@@ -185,6 +187,7 @@ def collect(
     split: SplitOption = None,
     public: PublicOption = False,
     inputs: InputsOption = None,
+    licence: LicenceOption = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -194,7 +197,7 @@ def collect(
 
     learner = learner_at(workspace)
     given = given_of(learner, agent, inputs)
-    table = file_source(file, text, label, split, public, given) if file else None
+    table = file_source(file, text, label, split, public, given, licence) if file else None
     source = table or LogSource(since=since, until=until, workflow=workflow)
     project = learner.collect(name, agent, source)
     return print_json(project) if as_json else tell_collected(project)

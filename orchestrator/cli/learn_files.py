@@ -19,6 +19,7 @@ SplitOption = Annotated[
     typer.Option("--split", help="Its column that says train, dev or test; else a text's hash does."),
 ]
 PublicOption = Annotated[bool, typer.Option("--public", help="Its texts are public: take nothing out.")]
+LicenceOption = Annotated[str | None, typer.Option("--licence", help="Of the file; your own data otherwise.")]
 InputsOption = Annotated[
     list[str] | None,
     typer.Option("--input", "-i", metavar="KEY=VALUE", help="What is the same for all rows of the file."),
@@ -39,9 +40,10 @@ def file_source(
     split: str | None = None,
     public: bool = False,
     given: dict[str, Any] | None = None,
+    licence: str | None = None,
 ) -> FileSource:
     from orchestrator.errors import UserError
-    from orchestrator.learning.project import FileSource
+    from orchestrator.learning.project import OWN, FileSource
     from orchestrator.store.files import sha256_of
 
     if not path.is_file():
@@ -53,5 +55,6 @@ def file_source(
         label=label,
         split=split,
         public=public,
+        licence=licence or OWN,
         given=given or {},
     )

@@ -32,6 +32,7 @@ from orchestrator.learning.distil import Distilled, distil
 from orchestrator.learning.examples import Example, read_examples, write_examples
 from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
 from orchestrator.learning.project import (
+    OWN,
     FileSource,
     LogSource,
     Project,
@@ -330,7 +331,8 @@ class Learner:
     def _purpose(self, name: str) -> Purpose:
         project = open_project(self.settings.state_dir, name)
         learns, code = need_learns(self._spec(project)), load_agent(self.workspace.agents[project.agent])
-        return Purpose(name, project.agent, code, learns, project.fixed)
+        licence = project.source.licence if isinstance(project.source, FileSource) else OWN
+        return Purpose(name, project.agent, code, learns, project.fixed, licence)
 
     def _spec(self, project: Project) -> AgentSpec:
         return self.workspace.agent(project.agent)

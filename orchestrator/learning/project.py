@@ -19,6 +19,8 @@ from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.store.files import replace_text
 from orchestrator.types import Json, Name, Record
 
+OWN = "the user's own data"  # the licence of what is learnt from, where nothing else is said
+
 
 class LogSource(Record):
     """Steps of the records. `since` and `until` are times of a run's start, as ISO 8601."""
@@ -44,6 +46,7 @@ class FileSource(Record):
     label: str | None
     split: str | None = None
     public: bool = False
+    licence: str = OWN
     given: Json = {}
 
 

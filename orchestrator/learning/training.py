@@ -23,6 +23,7 @@ from orchestrator.learning.encoder_training import train_encoder
 from orchestrator.learning.examples import Example
 from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
+from orchestrator.learning.project import OWN
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Task, settled, task_for
 from orchestrator.learning.turns import turns_of
@@ -58,7 +59,7 @@ class Purpose(NamedTuple):
     code: Agent
     learns: Learns
     fixed: Json
-    licence: str = "the user's own data"
+    licence: str = OWN
 
 
 async def train(
