@@ -126,7 +126,13 @@ class Call:
         self._cache_salt = cache_salt
 
     async def generate(
-        self, messages: Sequence[Message], json_schema: Json | None = None, *, max_tokens: int | None = None
+        self,
+        messages: Sequence[Message],
+        json_schema: Json | None = None,
+        *,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> Generation:
         """Ask the model once. `feedback` of an earlier failed attempt is appended to the conversation.
 
@@ -139,6 +145,8 @@ class Call:
             max_tokens=min(max_tokens or self._max_tokens, self._max_tokens),
             logprobs=self.spec.min_confidence is not None and "logprobs" in session.card.capabilities,
             cache_salt=self._cache_salt,
+            temperature=temperature,
+            seed=seed,
         )
         reply = await session.generate(request, self._on_text)
         self.usage += _usage_of(reply)
@@ -148,10 +156,18 @@ class Call:
         return reply
 
     async def generate_json(
-        self, messages: Sequence[Message], json_schema: Json, *, max_tokens: int | None = None
+        self,
+        messages: Sequence[Message],
+        json_schema: Json,
+        *,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> tuple[Any, float | None]:
         """Ask for JSON that fits the schema: the value, and the model's confidence where it can tell."""
-        reply = await self.generate(messages, json_schema, max_tokens=max_tokens)
+        reply = await self.generate(
+            messages, json_schema, max_tokens=max_tokens, temperature=temperature, seed=seed
+        )
         try:
             value = json.loads(reply.text)
         except json.JSONDecodeError as error:

@@ -10,6 +10,7 @@ others, not how often your users will be served. Nothing is learnt, and no tool 
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ _STYLES = (
     "in Dutch, as a polite mail",
 )
 _SHOWN = 3
+_BLANK = re.compile(r"\[[^\]\d]{3,}\]")  # "[Your Name]"
 
 
 class Request(NamedTuple):
@@ -94,7 +96,7 @@ async def try_tool(
     results = [await _tried(controller, request, tools) for request in requests]
     calls = [_call_of(result) for result in results]
     right = [
-        call is not None and call["name"] == tool.name and _same(call["arguments"], request.arguments)
+        call is not None and call["name"] == tool.name and _same(call["arguments"], request.arguments, tool)
         for call, request in zip(calls, requests, strict=True)
     ]
     names = [call["name"] if call else None for call in calls]
@@ -119,8 +121,10 @@ async def try_tool(
     )
 
 
-def is_grounded(request: Request, tool: ToolSpec) -> bool:
-    """Every value that is not one of a given few stands in the text."""
+def is_usable(request: Request, tool: ToolSpec) -> bool:
+    """Every value that is not one of a given few stands in the text, which has no blank left to fill in."""
+    if _BLANK.search(request.text):
+        return False
     fields = parameters_of(_shown(tool))["properties"]
     free = {name: value for name, value in request.arguments.items() if not _is_given(fields.get(name, {}))}
     return all(occurs(value, request.text) for value in values_in(free) if not isinstance(value, bool))
@@ -136,7 +140,7 @@ async def _invented(
         given = {
             "tool": _shown(tool),
             "style": _STYLES[number % len(_STYLES)],
-            "before": [*found][-_SHOWN:],
+            "number": number,
         }
         result = await controller.run_to_end(Task(input=given, agent="write-request", route="all-reference"))
         heard(number + 1, many)
@@ -144,7 +148,7 @@ async def _invented(
             continue
         made_by = controller.settings.reference_model
         request = Request(result.answer["text"], result.answer["arguments"])
-        if is_grounded(request, tool):
+        if is_usable(request, tool):
             found.setdefault(request.text, request)
     return list(found.values()), made_by
 
@@ -160,9 +164,11 @@ def _call_of(result: RunResult) -> Json | None:
     return call
 
 
-def _same(called: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Case and spacing of words may differ; an argument without a value is one that was left out."""
-    return bool(_plain(called) == _plain(wanted))
+def _same(called: Mapping[str, Any], wanted: Mapping[str, Any], tool: ToolSpec) -> bool:
+    """Case and spacing of words may differ; an argument that was left out has its default, or no value."""
+    fields = tool.parameters.get("properties", {})
+    usual = {name: field["default"] for name, field in fields.items() if "default" in field}
+    return bool(_plain({**usual, **called}) == _plain({**usual, **wanted}))
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.errors import ContentError, UserError
 from orchestrator.learning.adding import added, new_tools, others_than
-from orchestrator.learning.tool_trial import Request, ToolCard, is_grounded, try_tool
+from orchestrator.learning.tool_trial import Request, ToolCard, is_usable, try_tool
 from orchestrator.settings import Settings
 from orchestrator.types import GenerateRequest, ToolSpec
 from orchestrator.workspace import Workspace, builtin_root
@@ -97,7 +97,8 @@ async def test_what_a_card_says(root: Path) -> None:
     assert dict(card.took_instead) == {"lend_beamer": 1}
     assert [miss.text for miss in card.misses] == [INVENTED[2]["message"], INVENTED[3]["message"]]
     assert card.chosen_interval.low < 2 / 3 < card.chosen_interval.high
-    assert "the Blue room for 4 please" in requests[2].messages[-1].content, "not the same once more"
+    assert [request.seed for request in requests] == [0, 1, 2, 3, 4], "another number, another message"
+    assert all(request.temperature > 0 for request in requests)
 
 
 async def test_nothing_usable_is_said_and_not_a_card(root: Path) -> None:
@@ -112,13 +113,14 @@ async def test_nothing_usable_is_said_and_not_a_card(root: Path) -> None:
         ("an open one: Blue room, 4 of us", {"room": "Blue room", "people": 4, "kind": "open"}, True),
         ("Blue room, 4 of us", {"room": "Blue room", "people": 4, "kind": "open"}, True),
         ("Blue room", {"room": "Blue room", "people": 4}, False),
+        ("Blue room for 4. Regards, [Your Name]", {"room": "Blue room", "people": 4}, False),
     ],
 )
 def test_a_request_holds_the_values_of_its_call(
     root: Path, text: str, arguments: dict[str, Any], holds: bool
 ) -> None:
     (tool,) = new_tools(Workspace((root,)), root / "rooms.py")
-    assert is_grounded(Request(text, arguments), tool) is holds
+    assert is_usable(Request(text, arguments), tool) is holds
 
 
 def test_an_added_file_is_among_the_tools(root: Path) -> None:
