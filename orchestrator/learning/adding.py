@@ -29,7 +29,12 @@ def new_tools(workspace: Workspace, file: Path) -> list[ToolSpec]:
             f"{', '.join(silent)} has no docstring, by which a tool is chosen.",
             hint="Say in it what the tool does, in the words of those who ask for it.",
         )
-    _place(workspace, file)
+    place = _place(workspace, file)
+    if place.is_file() and place.read_bytes() != file.read_bytes():
+        raise UserError(
+            f"{place} is there already, with other tools.",
+            hint=f"Rename {file.name}, or change that file itself.",
+        )
     return tools
 
 

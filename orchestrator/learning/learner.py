@@ -41,7 +41,15 @@ from orchestrator.learning.project import (
     save_project,
 )
 from orchestrator.learning.recipes import all_recipes, read_recipe
-from orchestrator.learning.retention import EXAMPLES, SCRUBBED, Allowed, Opened, oldest_allowed, sweep
+from orchestrator.learning.retention import (
+    EXAMPLES,
+    SCRUBBED,
+    Allowed,
+    Opened,
+    oldest_allowed,
+    sweep,
+    sweep_project,
+)
 from orchestrator.learning.rows import collect_file, file_raws, raws_of, read_rows
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
@@ -140,7 +148,7 @@ class Learner:
 
     def examples(self, name: str) -> list[Example]:
         """What may still be learnt from. Raises UserError where nothing was scrubbed yet."""
-        self.sweep()
+        sweep_project(self.settings.state_dir, name, self.allowed)
         file = self._folder(name) / EXAMPLES
         if not file.is_file():
             raise UserError(f"{name!r} has no examples yet.", hint=f"Type: lilliput learn scrub {name}")

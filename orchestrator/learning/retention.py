@@ -46,12 +46,13 @@ def oldest_allowed(agent: str, allowed: Mapping[str, Allowed]) -> str:
 def sweep(state_dir: Path, allowed: Mapping[str, Allowed]) -> int:
     """Delete from every project what is too old by now. Returns how many examples went."""
     return sum(
-        _sweep_project(state_dir, file.parent.name, allowed)
+        sweep_project(state_dir, file.parent.name, allowed)
         for file in sorted((state_dir / "learning").glob("*/project.json"))
     )
 
 
-def _sweep_project(state_dir: Path, name: str, allowed: Mapping[str, Allowed]) -> int:
+def sweep_project(state_dir: Path, name: str, allowed: Mapping[str, Allowed]) -> int:
+    """Of one project."""
     project, folder = open_project(state_dir, name), folder_of(state_dir, name)
     file = folder / EXAMPLES
     if not isinstance(project.source, LogSource) or not file.is_file():

@@ -40,11 +40,35 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     rows = list(read_rows(source))
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
+    for row in rows:
+        _insist_on_kind(learns, row, source)
     places = [f"{source.path.name}:{row.line}" for row in rows]
     choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
     fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
     collected = Collected(places=tuple(places), collected_at=utc_now())
     return Project(name=name, agent=spec.name, fixed=fixed, source=source, collected=collected)
+
+
+def _insist_on_kind(learns: Learns, row: FileRow, source: FileSource) -> None:
+    """Raises ContentError for an answer that the agent could not have given."""
+    problem = _problem(learns, row)
+    if problem:
+        said = f"{problem}: {str(row.answer)[:60]!r}"
+        raise ContentError(said, file=source.path, line=row.line, hint="See docs/learning.md.")
+
+
+def _problem(learns: Learns, row: FileRow) -> str | None:
+    answer = row.answer
+    if learns.kind == "label" and not (answer is None or isinstance(answer, str)):
+        return "a label is text, or nothing where none fits"
+    if learns.kind != "spans":
+        return None
+    parts: list[Any] = answer if isinstance(answer, list) else [None]
+    if not all(isinstance(part, dict) and {"kind", "start", "end"} <= part.keys() for part in parts):
+        return 'parts of a text are a list of {"kind", "start", "end"}'
+    if not all(0 <= part["start"] < part["end"] <= len(row.text) for part in parts):
+        return "a part lies outside its text"
+    return None
 
 
 def _choices(learns: Learns, answers: Sequence[Any]) -> list[str]:
@@ -129,6 +153,8 @@ def _json_rows(source: FileSource) -> Iterator[FileRow]:
 
 def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:
     inputs = row.get("inputs") or {}  # JSON lines alone can hold them
+    if not isinstance(inputs, dict):
+        raise ContentError("`inputs` is no object", file=source.path, line=line)
     return FileRow(line, _text(source, row, line), answer, _split(source, row, line), inputs)
 
 

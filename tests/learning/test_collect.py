@@ -214,3 +214,33 @@ def test_what_else_an_answer_depends_on_comes_with_it(log: Log) -> None:
     project = collect("calls", spec, LogSource(), log.records, OPEN)
     raws = list(raws_of(project, learns, log.records))
     assert [raw.inputs for raw in raws] == [{"labels": ["x"]}, {"labels": ["y"]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "said"),
+    [
+        ("label", ["a"], "a label is text"),
+        ("label", 3, "a label is text"),
+        ("spans", "a", "parts of a text are a list"),
+        ("spans", [{"kind": "city"}], "parts of a text are a list"),
+        ("spans", [{"kind": "city", "start": 2, "end": 99}], "a part lies outside its text"),
+    ],
+)
+def test_an_answer_of_another_kind_is_told_with_its_line(
+    tmp_path: Path, kind: Any, label: Any, said: str
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    good = {"text": "from Ghent", "label": "a" if kind == "label" else []}
+    file.write_text("\n".join(map(json.dumps, [good, {"text": "to Ghent", "label": label}])), "utf-8")
+    source = FileSource(path=file, sha256="", text="text", label="label")
+    learns = LEARNS.model_copy(update={"kind": kind})
+    with pytest.raises(ContentError, match=said) as refused:
+        collect_file("tickets", SPEC, learns, source)
+    assert refused.value.line == 2
+
+
+def test_inputs_that_are_no_object_are_told_with_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"text": "a", "label": "a", "inputs": [1]}), "utf-8")
+    with pytest.raises(ContentError, match="`inputs` is no object"):
+        list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))

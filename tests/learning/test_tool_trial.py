@@ -132,6 +132,17 @@ def test_an_added_file_is_among_the_tools(root: Path) -> None:
     assert root / "agents" / "rooms" / "tools.py" in Workspace((root,)).tool_files
 
 
+def test_a_file_that_is_there_already_is_not_lost(root: Path) -> None:
+    workspace = Workspace((root,))
+    write(root, "agents/rooms/tools.py", TOOL + "\n# mine\n")
+    with pytest.raises(UserError, match="is there already, with other tools") as refused:
+        new_tools(workspace, root / "rooms.py")
+    assert refused.value.hint is not None
+    assert refused.value.hint.startswith("Rename rooms.py")
+    write(root, "agents/rooms/tools.py", TOOL)
+    assert new_tools(workspace, root / "rooms.py"), "the same once more is tried once more"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
