@@ -195,7 +195,7 @@ def risk(
     name: Which,
     arm: Annotated[str, typer.Option("--arm", help="Whose answers are accepted from a confidence on.")],
     max_wrong: Annotated[
-        float, typer.Option("--max-wrong", min=0.0, max=100.0, help="Per cent of accepted answers.")
+        float, typer.Option("--max-wrong", min=0.1, max=50.0, help="Per cent of accepted answers.")
     ] = 5.0,
     splits: Annotated[int, typer.Option("--splits", min=1, help="How often to halve the answers.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Of the halves.")] = 1,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Specialists: learn from logged work, gate, promote, roll back.", no_args_is_help=True)
 Line = Annotated[str, typer.Argument(metavar="NAME", help="What the specialists of this task are called.")]
+MarginOption = Annotated[
+    float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
+]
 AgentOption = Annotated[str, typer.Option("--agent", help="The agent whose work is learnt.")]
 
 
@@ -99,7 +102,9 @@ def run_all(
     inputs: InputsOption = None,
     licence: LicenceOption = None,
     recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
-    margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
+    margin: Annotated[
+        float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
+    ] = 0.05,
     gold: Annotated[
         Path | None, typer.Option("--gold", help="A file of texts with the right answers, to judge by.")
     ] = None,
@@ -130,7 +135,9 @@ def run_all(
 @app.command()
 def allow(
     agent: Annotated[str, typer.Argument(help="An agent that says what it can learn (`learns:`).")],
-    days: Annotated[int, typer.Option("--days", min=0, help="How old work may be; 0: no more.")] = 90,
+    days: Annotated[
+        int, typer.Option("--days", min=0, max=36_500, help="How old work may be; 0: no more.")
+    ] = 90,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Allow that an agent's logged work is learnt from."""
@@ -295,7 +302,9 @@ def train(
 @app.command()
 def gate(
     specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")],
-    margin: Annotated[float, typer.Option("--margin", help="How much worse it may be, as a share.")] = 0.05,
+    margin: Annotated[
+        float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
+    ] = 0.05,
     incumbent: Annotated[
         str | None, typer.Option("--against", help="Another model than answers now.")
     ] = None,

@@ -23,7 +23,7 @@ def calibrate(
         str | None, typer.Option("--model", help="Another than the specialist that answers.")
     ] = None,
     max_wrong: Annotated[
-        float, typer.Option("--max-wrong", min=0.0, max=100.0, help="Per cent of accepted answers.")
+        float, typer.Option("--max-wrong", min=0.1, max=50.0, help="Per cent of accepted answers.")
     ] = 5.0,
     budget: Annotated[
         float | None,

@@ -70,8 +70,21 @@ def write_examples(file: Path, examples: Iterable[Example]) -> None:
 
 def read_examples(file: Path) -> Iterator[Example]:
     """Raises ContentError with the line that is no example."""
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines_of(file), start=1):
         try:
             yield Example.model_validate_json(line)
         except ValidationError as error:
             raise ContentError(f"no example: {error.errors()[0]['msg']}", file=file, line=number) from None
+
+
+def lines_of(file: Path) -> list[str]:
+    """Ended by a newline alone: texts may hold what `splitlines` takes for another end, such as U+2028.
+
+    Raises ContentError for what is not UTF-8.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = f"Convert it: iconv -f WINDOWS-1252 -t UTF-8 {file.name}"
+        raise ContentError(f"not UTF-8: {error.reason}", file=file, hint=hint) from None
+    return text.removesuffix("\n").split("\n") if text else []

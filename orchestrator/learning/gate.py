@@ -31,6 +31,7 @@ from orchestrator.types import Json, Learns, Record, RunResult, Task, Usage
 Heard = Callable[[int, int], None]
 FAILED = object()
 _INT8_MAY_COST = 0.01
+_MAY_FAIL = 2  # runs, or per cent of them
 
 
 class ArmResult(Record):
@@ -57,6 +58,7 @@ class GateResult(Record):
     passed: bool
     reasons: tuple[str, ...]
     judged_by: str
+    incumbent: str = ""
     n: int
     leaked: int
     margin: float
@@ -145,6 +147,7 @@ def decide(
     told = leaked(tested, learnt_from)
     reasons = [
         *(reason for name in arms for reason in _failed(name, arms[name])),
+        *_no_incumbent(specialist, parent, incumbent),
         *([f"{told} of {len(tested)} test texts are among those it learnt from"] if told else ()),
         *_too_few(len(tested), margin),
         *_worse(difference, incumbent, margin),
@@ -156,6 +159,7 @@ def decide(
         passed=not reasons,
         reasons=tuple(reasons),
         judged_by=", ".join(judges),
+        incumbent=incumbent,
         n=len(tested),
         leaked=told,
         margin=margin,
@@ -170,11 +174,17 @@ def decide(
 
 
 def _failed(name: str, found: Answered) -> list[str]:
-    """An arm that hardly answers was not judged; one or two failures count as wrong answers."""
+    """An arm that fails was not judged; one or two failures count as wrong answers."""
     failed = [result for result in found.results or () if result.status != "completed"]
-    if 2 * len(failed) <= len(found.answers):
+    if len(failed) <= max(_MAY_FAIL, _MAY_FAIL * len(found.answers) // 100):
         return []
     return [f"{len(failed)} of {len(found.answers)} runs of {name} failed, such as: {failed[0].error}"]
+
+
+def _no_incumbent(specialist: str, parent: str, incumbent: str) -> list[str]:
+    if incumbent not in (specialist, parent):
+        return []
+    return [f"it was held against itself ({incumbent}), which says nothing about what answers now"]
 
 
 def _too_few(n: int, margin: float) -> list[str]:

@@ -37,6 +37,7 @@ from orchestrator.learning.project import (
     LogSource,
     Project,
     folder_of,
+    insist_on_name,
     open_project,
     save_project,
 )
@@ -44,13 +45,14 @@ from orchestrator.learning.recipes import all_recipes, read_recipe
 from orchestrator.learning.retention import (
     EXAMPLES,
     SCRUBBED,
+    WORK,
     Allowed,
     Opened,
     oldest_allowed,
     sweep,
     sweep_project,
 )
-from orchestrator.learning.rows import collect_file, file_raws, raws_of, read_rows
+from orchestrator.learning.rows import collect_file, file_raws, insist_on_kind, raws_of, read_rows
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
 from orchestrator.learning.watching import Watched, watched
@@ -58,7 +60,7 @@ from orchestrator.promoted import Change, read_promoted
 from orchestrator.records import Records
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.store.files import replace_text
+from orchestrator.store.files import remove, replace_text
 from orchestrator.store.staging import staged, sweep_stages
 from orchestrator.types import AgentSpec, Calibration, Json, Learns, ModelCard, Name, Record, Specialism
 from orchestrator.workspace import Workspace
@@ -103,8 +105,9 @@ class Learner:
     def allow(self, agent: str, days: int | None) -> Path:
         """From now on logged work of that agent may be learnt from for so many days; None: no more."""
         need_learns(self.workspace.agent(agent))
-        agents = {**self.allowed, agent: Allowed(days=days or 0)}
-        kept = {name: each for name, each in agents.items() if each.days}
+        kept = {name: each for name, each in self.allowed.items() if name != agent}
+        if days:
+            kept[agent] = Allowed(days=days)
         file = self.root / ALLOWED
         replace_text(file, yaml.safe_dump(Opened(agents=kept).model_dump(mode="json"), sort_keys=True))
         self.sweep()
@@ -124,14 +127,15 @@ class Learner:
 
     def collect(self, name: str, agent: str, source: LogSource | FileSource) -> Project:
         """S1, from the records or from a file."""
+        insist_on_name(name)
         spec = self.workspace.agent(agent)
         if isinstance(source, FileSource):
             project = collect_file(name, spec, need_learns(spec), source)
         else:
             project = collect(name, spec, source, self._records, self.allowed)
+        for stale in (*WORK, EXAMPLES, SCRUBBED):
+            remove(self._folder(name) / stale)
         save_project(self.settings.state_dir, project)
-        for stale in (EXAMPLES, SCRUBBED):
-            (self._folder(name) / stale).unlink(missing_ok=True)
         return project
 
     async def scrub(self, name: str) -> Scrubbed:
@@ -322,7 +326,10 @@ class Learner:
         """The test rows; or a person's, but for those that it has learnt from."""
         if gold is None:
             return [e for e in self.examples(specialist.rpartition("-")[0]) if e.split == "test"]
-        examples, _ = await self._scrubbed(list(file_raws(gold)), learns, public=gold.public)
+        insist_on_kind(learns, gold)
+        source = open_project(self.settings.state_dir, specialist.rpartition("-")[0]).source
+        public = isinstance(source, FileSource) and source.public
+        examples, _ = await self._scrubbed(list(file_raws(gold)), learns, public=public)
         learnt_from = self._texts_of(specialist)
         return [example for example in examples if example.id not in learnt_from]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.store.files import replace_text
@@ -99,3 +99,13 @@ def need_collected(project: Project) -> Collected:
             hint=f"Type: lilliput learn collect {project.name} --agent {project.agent}",
         )
     return project.collected
+
+
+def insist_on_name(name: str) -> None:
+    """Raises UserError for what cannot name a folder and a card."""
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise UserError(
+            f"{name!r} is no name.", hint="Use small letters, digits and dashes, such as tickets."
+        ) from None

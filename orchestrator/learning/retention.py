@@ -13,21 +13,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestrator.learning.examples import Example, read_examples, write_examples
+from pydantic import Field
+
+from orchestrator.errors import LilliputError
+from orchestrator.learning.examples import Example, lines_of, read_examples, write_examples
 from orchestrator.learning.project import LogSource, folder_of, open_project
 from orchestrator.records import utc_now
 from orchestrator.store.files import remove
 from orchestrator.types import Record
 
 EXAMPLES, SCRUBBED = "examples.jsonl", "scrubbed.json"
-_WORK = ("work", "tries")
+WORK = ("work", "tries")
 _NEVER = "~"  # sorts behind every time
 
 
 class Allowed(Record):
     """That an agent's logged work may be learnt from, and how old it may be."""
 
-    days: int
+    days: int = Field(gt=0, le=36_500)
 
 
 class Opened(Record):
@@ -44,27 +47,36 @@ def oldest_allowed(agent: str, allowed: Mapping[str, Allowed]) -> str:
 
 
 def sweep(state_dir: Path, allowed: Mapping[str, Allowed]) -> int:
-    """Delete from every project what is too old by now. Returns how many examples went."""
-    return sum(
-        sweep_project(state_dir, file.parent.name, allowed)
-        for file in sorted((state_dir / "learning").glob("*/project.json"))
-    )
+    """Delete from every project what is too old by now. Returns how many examples went.
+
+    Raises the first ContentError of a damaged project after all the others were swept.
+    """
+    gone, damaged = 0, None
+    for file in sorted((state_dir / "learning").glob("*/project.json")):
+        try:
+            gone += sweep_project(state_dir, file.parent.name, allowed)
+        except LilliputError as error:
+            damaged = damaged or error
+    if damaged:
+        raise damaged
+    return gone
 
 
 def sweep_project(state_dir: Path, name: str, allowed: Mapping[str, Allowed]) -> int:
-    """Of one project."""
+    """Of one project. What was made of the examples goes before them: a kill between is made up for."""
     project, folder = open_project(state_dir, name), folder_of(state_dir, name)
     file = folder / EXAMPLES
     if not isinstance(project.source, LogSource) or not file.is_file():
         return 0
-    known = list(read_examples(file))
+    known = list(read_examples(file)) if project.agent in allowed else []
     kept = fresh(known, oldest_allowed(project.agent, allowed))
-    if len(kept) == len(known):
+    if project.agent in allowed and len(kept) == len(known):
         return 0
-    write_examples(file, kept)
-    for stale in _WORK:
+    gone = len(known) - len(kept) or len(lines_of(file))
+    for stale in WORK:
         remove(folder / stale)
-    return len(known) - len(kept)
+    write_examples(file, kept)
+    return gone
 
 
 def fresh(examples: Sequence[Example], oldest: str) -> list[Example]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orchestrator.errors import ContentError, UserError
-from orchestrator.learning.examples import Split
+from orchestrator.learning.examples import Split, lines_of
 from orchestrator.learning.project import Collected, FileSource, LogSource, Project, need_collected
 from orchestrator.learning.scrub import Raw
 from orchestrator.records import Records, utc_now
@@ -40,8 +40,7 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     rows = list(read_rows(source))
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
-    for row in rows:
-        _insist_on_kind(learns, row, source)
+    insist_on_kind(learns, source)
     places = [f"{source.path.name}:{row.line}" for row in rows]
     choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
     fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
@@ -49,12 +48,12 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     return Project(name=name, agent=spec.name, fixed=fixed, source=source, collected=collected)
 
 
-def _insist_on_kind(learns: Learns, row: FileRow, source: FileSource) -> None:
+def insist_on_kind(learns: Learns, source: FileSource) -> None:
     """Raises ContentError for an answer that the agent could not have given."""
-    problem = _problem(learns, row)
-    if problem:
-        said = f"{problem}: {str(row.answer)[:60]!r}"
-        raise ContentError(said, file=source.path, line=row.line, hint="See docs/learning.md.")
+    for row in read_rows(source):
+        if problem := _problem(learns, row):
+            said = f"{problem}: {str(row.answer)[:60]!r}"
+            raise ContentError(said, file=source.path, line=row.line, hint="See docs/learning.md.")
 
 
 def _problem(learns: Learns, row: FileRow) -> str | None:
@@ -66,6 +65,8 @@ def _problem(learns: Learns, row: FileRow) -> str | None:
     parts: list[Any] = answer if isinstance(answer, list) else [None]
     if not all(isinstance(part, dict) and {"kind", "start", "end"} <= part.keys() for part in parts):
         return 'parts of a text are a list of {"kind", "start", "end"}'
+    if not all(isinstance(part[end], int) for part in parts for end in ("start", "end")):
+        return "`start` and `end` are numbers"
     if not all(0 <= part["start"] < part["end"] <= len(row.text) for part in parts):
         return "a part lies outside its text"
     return None
@@ -130,6 +131,7 @@ def read_rows(source: FileSource) -> Iterator[FileRow]:
 
 
 def _csv_rows(source: FileSource) -> Iterator[FileRow]:
+    lines_of(source.path)  # says what is wrong with a file that is not UTF-8
     with source.path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         _insist_on(source, tuple(reader.fieldnames or ()), 1)
@@ -142,13 +144,14 @@ def _csv_rows(source: FileSource) -> Iterator[FileRow]:
 
 
 def _json_rows(source: FileSource) -> Iterator[FileRow]:
-    for number, line in enumerate(source.path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines_of(source.path), start=1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ContentError(f"not JSON: {error}", file=source.path, line=number) from None
         _insist_on(source, tuple(row) if isinstance(row, dict) else (), number)
-        yield _row(source, row, number, row[source.label] if source.label else None)
+        answer = row[source.label] if source.label else None
+        yield _row(source, row, number, None if answer == "" else answer)
 
 
 def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:
@@ -161,14 +164,14 @@ def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:
 def _split(source: FileSource, row: Json, line: int) -> Split | None:
     if source.split is None:
         return None
-    if row[source.split] not in _SPLITS:
+    if str(row[source.split]) not in _SPLITS:
         raise ContentError(
             f"{row[source.split]!r} is no split",
             file=source.path,
             line=line,
             hint=f"Write {', '.join(_SPLITS)}.",
         )
-    return _SPLITS[row[source.split]]
+    return _SPLITS[str(row[source.split])]
 
 
 def _insist_on(source: FileSource, columns: tuple[str, ...], line: int) -> None:

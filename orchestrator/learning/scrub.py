@@ -67,12 +67,13 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> t
         replacements = _replacements(raw.text, found)
         try:
             answer = _answer(raw, replacements, learns)
-        except _Cut:
-            left_out["personal data begins or ends inside a marked part"] += 1
+            inputs = await _inputs(raw, replacements, redact)
+            await _insist_on_clean(learns, answer, redact)
+        except _Left as reason:
+            left_out[str(reason)] += 1
             continue
         replaced.update(item.kind for item in found)
         text = replaced_in(raw.text, replacements)
-        inputs = await _inputs(raw, replacements, redact)
         example = Example(**{**raw._asdict(), "text": text, "answer": answer, "inputs": inputs})
         same.setdefault(example.key, []).append(example)
     kept = list(_each_once(same.values(), left_out))
@@ -80,15 +81,26 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> t
     return kept, report
 
 
-async def _inputs(raw: Raw, replacements: Sequence[Replacement], redact: Redact | None) -> Json:
-    """What the text calls by a placeholder is called so here, and what has a checksum or a form goes too.
+async def _insist_on_clean(learns: Learns, answer: Any, redact: Redact | None) -> None:
+    """An answer may write a value otherwise than its text: "+31612345678" for "06 12345678".
 
-    Names by `names.py` do not: a tool's description must stay what it will be in service.
+    What then still has a checksum or a form cannot be told a placeholder, and the row is left out.
+    """
+    if redact and learns.kind != "spans" and await _has_identifier(answer, redact):
+        raise _Left("its answer holds personal data that its text does not hold so")
+
+
+async def _inputs(raw: Raw, replacements: Sequence[Replacement], redact: Redact | None) -> Json:
+    """A value that the text calls by a placeholder is called so here; what has a checksum or a form goes too.
+
+    Words inside other inputs stay: a tool's description must be what it will be in service.
     """
     if redact is None:
         return raw.inputs
-    values = {raw.text[item.start : item.end]: item.placeholder for item in replacements}
-    made: Json = await _redacted(_with_placeholders(raw.inputs, values), redact)
+    values = _values(raw, replacements)
+    made: Json = await _redacted(_mapped(raw.inputs, lambda leaf: _whole(leaf, values)), redact)
+    if await _has_identifier(made, redact):
+        raise _Left("personal data is in the names of its inputs")
     return made
 
 
@@ -103,6 +115,15 @@ async def _redacted(value: Any, redact: Redact) -> Any:
     return value
 
 
+async def _has_identifier(value: Any, redact: Redact) -> bool:
+    """In its text, its names or its numbers."""
+    if isinstance(value, dict):
+        return await _has_identifier([*value, *value.values()], redact)
+    if isinstance(value, list):
+        return any([await _has_identifier(item, redact) for item in value])
+    return not isinstance(value, bool | None) and bool(await redact(str(value)))
+
+
 def replaced_in(text: str, replacements: Sequence[Replacement]) -> str:
     pieces, place = [], 0
     for item in replacements:
@@ -111,8 +132,8 @@ def replaced_in(text: str, replacements: Sequence[Replacement]) -> str:
     return "".join([*pieces, text[place:]])
 
 
-class _Cut(Exception):
-    """Personal data and a part of the answer overlap, and neither holds the other."""
+class _Left(Exception):
+    """Why a row is left out."""
 
 
 def _each_once(same: Iterable[Sequence[Example]], left_out: Counter[str]) -> Iterator[Example]:
@@ -150,15 +171,15 @@ def _answer(raw: Raw, replacements: Sequence[Replacement], learns: Learns) -> An
         return raw.answer
     if learns.kind == "spans":
         return [_moved(span, raw.text, replacements) for span in raw.answer]
-    values = {raw.text[item.start : item.end]: item.placeholder for item in replacements}
-    return _with_placeholders(raw.answer, values)
+    values = _values(raw, replacements)
+    return _mapped(raw.answer, lambda leaf: _inside(_whole(leaf, values), values))
 
 
 def _moved(span: Json, text: str, replacements: Sequence[Replacement]) -> Json:
     """A part of the text, where it stands now."""
     inside = [item for item in replacements if item.start < span["end"] and span["start"] < item.end]
     if any(item.start < span["start"] or item.end > span["end"] for item in inside):
-        raise _Cut
+        raise _Left("personal data begins or ends inside a marked part")
     before = [item for item in replacements if item.end <= span["start"]]
     start = span["start"] + sum(len(item.placeholder) - (item.end - item.start) for item in before)
     shifted = [
@@ -168,14 +189,31 @@ def _moved(span: Json, text: str, replacements: Sequence[Replacement]) -> Json:
     return {"kind": span["kind"], "start": start, "end": start + len(words), "text": words}
 
 
-def _with_placeholders(value: Any, values: Mapping[str, str]) -> Any:
-    """Longest first: a name may lie in an address."""
+def _values(raw: Raw, replacements: Sequence[Replacement]) -> dict[str, str]:
+    """What was replaced -> its placeholder; the longest first, as a name may lie in an address."""
+    found = {raw.text[item.start : item.end]: item.placeholder for item in replacements}
+    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """With every text in it changed."""
     if isinstance(value, str):
-        for original in sorted(values, key=len, reverse=True):
-            value = value.replace(original, values[original])
-        return value
+        return change(value)
     if isinstance(value, list):
-        return [_with_placeholders(item, values) for item in value]
+        return [_mapped(item, change) for item in value]
     if isinstance(value, dict):
-        return {name: _with_placeholders(item, values) for name, item in value.items()}
+        return {name: _mapped(item, change) for name, item in value.items()}
     return value
+
+
+def _whole(leaf: str, values: Mapping[str, str]) -> str:
+    """The placeholder of a text that is one of the values, whatever its spacing, marks and case."""
+    plain = _MARKS.sub("", leaf).casefold()
+    return next((name for value, name in values.items() if _MARKS.sub("", value).casefold() == plain), leaf)
+
+
+def _inside(leaf: str, values: Mapping[str, str]) -> str:
+    """With the values that stand in it as words of their own replaced."""
+    for value, name in values.items():
+        leaf = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", name, leaf, flags=re.IGNORECASE)
+    return leaf

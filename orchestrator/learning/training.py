@@ -34,7 +34,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.store.blocks import Floats
 from orchestrator.store.delta import DELTA, LARGEST_BYTES
-from orchestrator.store.files import hash_of, sha256_of
+from orchestrator.store.files import hash_of, remove, sha256_of
 from orchestrator.store.locks import locked
 from orchestrator.store.staging import staged, sweep_stages
 from orchestrator.types import Capability, Head, Json, Learns, ModelCard, ModelFile, Specialism
@@ -85,6 +85,7 @@ async def train(
         card = _card(name, purpose, recipe, store.cards[recipe.base], examples, made / DELTA)
         curve = [epoch.model_dump() for epoch in trained.curve]
         shelf.put(root, made, card, curve, _lineage(recipe, examples, store))
+    remove(work)  # the next training begins anew
     return card
 
 
@@ -110,13 +111,14 @@ async def fit(
         begin: Mapping[str, Floats] = {}
         if task.head.kind == "classify":
             begin = (await _train_head(recipe, task, split, store, settings, lambda epoch: None)).tensors
-        trained = _train_encoder(recipe, task, split, store, work, report, begin)
+        own = _own(work, purpose, recipe, split, store)
+        trained = _train_encoder(recipe, task, split, store, own, report, begin)
     return Fitted(trained, task.head.model_copy(update={"temperature": trained.temperature}))
 
 
 def data_hash(examples: Sequence[Example]) -> str:
     """Of texts, answers and splits; in whatever order they come."""
-    return hash_of(sorted([e.id, e.split, json.dumps(e.answer, sort_keys=True)] for e in examples))
+    return hash_of(sorted([e.key, e.split, json.dumps(e.answer, sort_keys=True)] for e in examples))
 
 
 def splits(examples: Sequence[Example]) -> Splits:
@@ -188,7 +190,7 @@ def _train_encoder(
     tokenizer.no_padding()
     tokenizer.enable_truncation(recipe.max_tokens)
     rows = [[task.row(e, tokenizer.encode(e.text)) for e in found] for found in split.values()]
-    return train_encoder(recipe, task, base, rows[0], rows[1], _own(work, recipe, split), report, begin)
+    return train_encoder(recipe, task, base, rows[0], rows[1], work, report, begin)
 
 
 async def _train_generator(
@@ -208,13 +210,14 @@ async def _train_generator(
     turns = partial(turns_of, purpose.code, purpose.learns, purpose.fixed, store=store, settings=settings)
     learn, judge = [await turns(found, recipe.base, recipe.max_tokens) for found in split.values()]
     (gguf,) = store.sources(recipe.base).glob("*.gguf")
-    return train_generator(recipe, gguf, learn, judge, _own(work, recipe, split), report)
+    return train_generator(recipe, gguf, learn, judge, _own(work, purpose, recipe, split, store), report)
 
 
-def _own(work: Path, recipe: Recipe, split: Splits) -> Path:
-    """Of just these examples and this recipe: others begin anew."""
+def _own(work: Path, purpose: Purpose, recipe: Recipe, split: Splits, store: ModelStore) -> Path:
+    """Of just these examples, this recipe, base, agent and task: others begin anew."""
     every = [example for found in split.values() for example in found]
-    return work / hash_of([recipe.model_dump(), data_hash(every)])[:16]
+    base, code = store.key(recipe.base), purpose.code.content_hash
+    return work / hash_of([recipe.model_dump(), data_hash(every), base, code, purpose.fixed])[:16]
 
 
 def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head | None) -> None:

@@ -10,7 +10,14 @@ import pytest
 
 from orchestrator.errors import ContentError, UserError
 from orchestrator.learning.collect import collect
-from orchestrator.learning.project import FileSource, LogSource, Project, open_project, save_project
+from orchestrator.learning.project import (
+    FileSource,
+    LogSource,
+    Project,
+    insist_on_name,
+    open_project,
+    save_project,
+)
 from orchestrator.learning.retention import Allowed
 from orchestrator.learning.rows import collect_file, raws_of, read_rows
 from orchestrator.records import Records
@@ -244,3 +251,17 @@ def test_inputs_that_are_no_object_are_told_with_their_line(tmp_path: Path) -> N
     file.write_text(json.dumps({"text": "a", "label": "a", "inputs": [1]}), "utf-8")
     with pytest.raises(ContentError, match="`inputs` is no object"):
         list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
+
+
+@pytest.mark.parametrize("name", ["a/b ", "", "..", "Tickets!"])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(UserError, match="is no name"):
+        insist_on_name(name)
+
+
+def test_a_file_that_is_not_utf8_is_told_what_to_type(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("text,label\ncafé is closed,a\n".encode("cp1252"))
+    with pytest.raises(ContentError, match="not UTF-8") as refused:
+        list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
+    assert refused.value.hint == "Convert it: iconv -f WINDOWS-1252 -t UTF-8 rows.csv"

@@ -127,3 +127,23 @@ def test_shuffled_labels_are_refused() -> None:
     random = Answered(list(guessed), answered(tested, 0).results)
     found = gate({"new": random, "new-f32": random})
     assert not found.passed
+
+
+@pytest.mark.parametrize("itself", ["new", "new-f32"])
+def test_held_against_itself_it_does_not_pass(itself: str) -> None:
+    tested = rows(200)
+    arms = {"new": answered(tested, 0), "new-f32": answered(tested, 0)}
+    found = decide(
+        "new", LABEL, tested, (), arms, itself, margin=0.05, parent="new-f32", memory={},
+        facts={"data_hash": "1", "machine": "here"},
+    )  # fmt: skip
+    assert not found.passed
+    assert "held against itself" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("failed", "passes"), [(4, True), (5, False)])
+def test_an_incumbent_that_fails_was_not_judged(failed: int, passes: bool) -> None:
+    """Two per cent may; more would let anything pass beside it."""
+    found = gate({"old": answered(rows(200), 4, 50, failed=failed)})
+    assert found.passed is passes
+    assert passes or f"{failed} of 200 runs of old failed" in found.reasons[0]

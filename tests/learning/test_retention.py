@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import ContentError
 from orchestrator.learning.examples import Example, read_examples, write_examples
 from orchestrator.learning.project import FileSource, LogSource, Project, folder_of, save_project
 from orchestrator.learning.retention import EXAMPLES, Allowed, sweep
@@ -61,3 +62,26 @@ def test_a_persons_own_file_has_no_such_time(state: Path) -> None:
     folder = made(state, source, None, None)
     assert sweep(state, {}) == 0
     assert len(texts(folder)) == 2
+
+
+def test_a_damaged_project_keeps_nobody_elses_data(state: Path) -> None:
+    folder = made(state, LogSource(), "2026-01-01T00:00:00.000+00:00")
+    other = folder_of(state, "aa")
+    other.mkdir(parents=True)
+    (other / "project.json").write_text("{", "utf-8")
+    with pytest.raises(ContentError, match="no learning project"):
+        sweep(state, {"label": Allowed(days=30)})
+    assert texts(folder) == []
+
+
+def test_what_may_not_be_learnt_from_goes_even_if_it_cannot_be_read(state: Path) -> None:
+    folder = made(state, LogSource(), "2026-11-20T00:00:00.000+00:00")
+    (folder / EXAMPLES).write_text("no JSON\n", "utf-8")
+    assert sweep(state, {}) == 1
+    assert texts(folder) == []
+
+
+def test_every_character_of_a_text_comes_back(tmp_path: Path) -> None:
+    example = Example(text="one\u2028two\u2029\x85three\n four", answer="a", by="large", origin="r/0")
+    write_examples(tmp_path / EXAMPLES, [example, example])
+    assert list(read_examples(tmp_path / EXAMPLES)) == [example, example]

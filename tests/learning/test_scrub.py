@@ -129,3 +129,43 @@ async def test_the_same_text_with_other_inputs_is_another_example(redact: Any) -
     assert len(examples) == 2
     assert examples[0].split == examples[1].split
     assert report.left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "expected"),
+    [
+        ("mail Jan.De.Vries@Example.com", "jan.de.vries@example.com", "[EMAIL_1]"),
+        ("pay NL91 ABNA 0417 1643 00", "NL91ABNA0417164300", "[IBAN_1]"),
+        ("can Jan de Vries get a key", "for jan de vries", "for [NAME_1]"),
+        ("ask Mark about it", "Markdown", "Markdown"),
+    ],
+)
+async def test_an_answer_may_write_a_value_otherwise(
+    redact: Any, text: str, answer: str, expected: str
+) -> None:
+    (example,), _ = await done(redact, JSON, (text, {"to": answer}))
+    assert example.answer == {"to": expected}
+
+
+@pytest.mark.parametrize(
+    ("learns", "answer"),
+    [
+        (JSON, {"phone": "+31612345678"}),
+        (JSON, {"to": "j.jansen@example.com"}),
+        (JSON, {"j.jansen@example.com": 1}),
+        (LABEL, "j.jansen@example.com"),
+    ],
+)
+async def test_an_answer_that_holds_what_its_text_does_not_is_left_out(
+    redact: Any, learns: Learns, answer: Any
+) -> None:
+    examples, report = await done(redact, learns, ("call him on 06 12345678", answer))
+    assert examples == []
+    assert report.left_out == {"its answer holds personal data that its text does not hold so": 1}
+
+
+async def test_words_of_a_tool_stay_as_they_are_beside_a_name(redact: Any) -> None:
+    tool = {"description": "Mark a task in Markdown", "enum": ["Mark", "Skip"]}
+    raw = Raw("can Mark Jansen do it", {"a": 1}, "file", "f:1", inputs={"tool": tool, "who": "mark jansen"})
+    (example,), _ = await scrub([raw], JSON, redact)
+    assert example.inputs == {"tool": tool, "who": "[NAME_1]"}

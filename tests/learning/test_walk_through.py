@@ -78,10 +78,14 @@ def test_from_a_file_of_tickets_step_by_step(here: Path, lilliput: Lilliput) -> 
     assert re.search(r"answered by file", said.out)
     early = lilliput("learn", "promote", "desk-1")
     assert (early.code, "lilliput learn gate desk-1" in early.err) == (2, True)
-    gated = lilliput("learn", "gate", "desk-1", "--against", "desk-1-f32", "--json")
+    itself = lilliput("learn", "gate", "desk-1", "--against", "desk-1-f32")
+    assert (itself.code, "held against itself" in itself.out) == (1, True)
+    assert lilliput("learn", "promote", "desk-1").code == 2
+    assert lilliput("learn", "train", "desk").code == 0
+    gated = lilliput("learn", "gate", "desk-2", "--against", "desk-1", "--json")
     assert gated.code == 0, gated.err
-    assert gated.json["judged_by"] == "file"
-    assert lilliput("learn", "promote", "desk-1").code == 0
+    assert (gated.json["judged_by"], gated.json["incumbent"]) == ("file", "desk-1")
+    assert lilliput("learn", "promote", "desk-2").code == 0
 
 
 def test_shuffled_labels_do_not_pass(here: Path, lilliput: Lilliput) -> None:
