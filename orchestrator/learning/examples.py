@@ -78,13 +78,15 @@ def read_examples(file: Path) -> Iterator[Example]:
 
 
 def lines_of(file: Path) -> list[str]:
-    """Ended by a newline alone: texts may hold what `splitlines` takes for another end, such as U+2028.
+    """Ended by a newline alone: texts may hold what `splitlines` takes for another end, such as U+2028."""
+    text = text_of(file)
+    return text.removesuffix("\n").split("\n") if text else []
 
-    Raises ContentError for what is not UTF-8.
-    """
+
+def text_of(file: Path) -> str:
+    """Raises ContentError for what is not UTF-8."""
     try:
-        text = file.read_text("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         hint = f"Convert it: iconv -f WINDOWS-1252 -t UTF-8 {file.name}"
         raise ContentError(f"not UTF-8: {error.reason}", file=file, hint=hint) from None
-    return text.removesuffix("\n").split("\n") if text else []

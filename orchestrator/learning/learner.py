@@ -48,6 +48,7 @@ from orchestrator.learning.retention import (
     WORK,
     Allowed,
     Opened,
+    fresh,
     oldest_allowed,
     sweep,
     sweep_project,
@@ -62,7 +63,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.store.files import remove, replace_text
 from orchestrator.store.staging import staged, sweep_stages
-from orchestrator.types import AgentSpec, Calibration, Json, Learns, ModelCard, Name, Record, Specialism
+from orchestrator.types import Calibration, Json, Learns, ModelCard, Name, Record, Specialism
 from orchestrator.workspace import Workspace
 from orchestrator.yamlfile import read_yaml
 
@@ -143,7 +144,7 @@ class Learner:
         project = open_project(self.settings.state_dir, name)
         learns = need_learns(self.workspace.agent(project.agent))
         oldest = oldest_allowed(project.agent, self.allowed)
-        raws = [raw for raw in raws_of(project, learns, self._records) if (raw.recorded_at or "~") >= oldest]
+        raws = fresh(list(raws_of(project, learns, self._records)), oldest)
         public = isinstance(project.source, FileSource) and project.source.public
         examples, report = await self._scrubbed(raws, learns, public=public)
         write_examples(self._folder(name) / EXAMPLES, examples)
@@ -246,7 +247,7 @@ class Learner:
         delta: float = 0.05,
     ) -> Calibration:
         """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
-        purpose, spec = self._purpose(name), self._spec(open_project(self.settings.state_dir, name))
+        purpose = self._purpose(name)
         chosen = model or self._answering(name)
         learnt_from = self._texts_of(chosen)
         tested = [example for example in self.examples(name) if example.id not in learnt_from]
@@ -254,8 +255,8 @@ class Learner:
             found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
             key = controller.store.key(chosen)
         about = About(
-            agent=spec.name,
-            agent_hash=load_agent(self.workspace.agents[spec.name]).content_hash,
+            agent=purpose.agent,
+            agent_hash=purpose.code.content_hash,
             model=chosen,
             model_key=str(key),
             fixed=defining_hashes(purpose.learns, purpose.fixed),
@@ -263,7 +264,7 @@ class Learner:
         judges = ", ".join(sorted({example.by for example in tested}))
         outcomes = outcomes_of(purpose.learns, tested, found)
         calibration = calibrate(about, outcomes, judges, max_wrong, delta)
-        keep(self.root, calibration, self.workspace.calibrations(spec.name))
+        keep(self.root, calibration, self.workspace.calibrations(purpose.agent))
         return calibration
 
     def watch(self, name: str) -> list[Watched]:
@@ -326,10 +327,11 @@ class Learner:
         """The test rows; or a person's, but for those that it has learnt from."""
         if gold is None:
             return [e for e in self.examples(specialist.rpartition("-")[0]) if e.split == "test"]
-        insist_on_kind(learns, gold)
+        rows = list(read_rows(gold))
+        insist_on_kind(learns, gold, rows)
         source = open_project(self.settings.state_dir, specialist.rpartition("-")[0]).source
         public = isinstance(source, FileSource) and source.public
-        examples, _ = await self._scrubbed(list(file_raws(gold)), learns, public=public)
+        examples, _ = await self._scrubbed(list(file_raws(gold, rows)), learns, public=public)
         learnt_from = self._texts_of(specialist)
         return [example for example in examples if example.id not in learnt_from]
 
@@ -345,12 +347,10 @@ class Learner:
 
     def _purpose(self, name: str) -> Purpose:
         project = open_project(self.settings.state_dir, name)
-        learns, code = need_learns(self._spec(project)), load_agent(self.workspace.agents[project.agent])
+        learns = need_learns(self.workspace.agent(project.agent))
+        code = load_agent(self.workspace.agents[project.agent])
         licence = project.source.licence if isinstance(project.source, FileSource) else OWN
         return Purpose(name, project.agent, code, learns, project.fixed, licence)
-
-    def _spec(self, project: Project) -> AgentSpec:
-        return self.workspace.agent(project.agent)
 
     def _incumbent(self, line: str, specialist: str) -> str:
         """The specialist of the line that answers now, else the reference model."""

@@ -9,19 +9,22 @@ it has learnt: its folder holds hashes of texts, and no texts. Rows of a person'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field
 
 from orchestrator.errors import LilliputError
 from orchestrator.learning.examples import Example, lines_of, read_examples, write_examples
 from orchestrator.learning.project import LogSource, folder_of, open_project
+from orchestrator.learning.scrub import Raw
 from orchestrator.records import utc_now
 from orchestrator.store.files import remove
 from orchestrator.types import Record
 
+Dated = TypeVar("Dated", Example, Raw)
 EXAMPLES, SCRUBBED = "examples.jsonl", "scrubbed.json"
 WORK = ("work", "tries")
 _NEVER = "~"  # sorts behind every time
@@ -79,6 +82,6 @@ def sweep_project(state_dir: Path, name: str, allowed: Mapping[str, Allowed]) ->
     return gone
 
 
-def fresh(examples: Sequence[Example], oldest: str) -> list[Example]:
+def fresh(found: Iterable[Dated], oldest: str) -> list[Dated]:
     """Those that were recorded from `oldest` on, and those without a time."""
-    return [each for each in examples if each.recorded_at is None or each.recorded_at >= oldest]
+    return [each for each in found if each.recorded_at is None or each.recorded_at >= oldest]

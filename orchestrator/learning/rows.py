@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orchestrator.errors import ContentError, UserError
-from orchestrator.learning.examples import Split, lines_of
+from orchestrator.learning.examples import Split, lines_of, text_of
 from orchestrator.learning.project import Collected, FileSource, LogSource, Project, need_collected
 from orchestrator.learning.scrub import Raw
 from orchestrator.records import Records, utc_now
@@ -40,7 +41,7 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     rows = list(read_rows(source))
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
-    insist_on_kind(learns, source)
+    insist_on_kind(learns, source, rows)
     places = [f"{source.path.name}:{row.line}" for row in rows]
     choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
     fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
@@ -48,9 +49,9 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     return Project(name=name, agent=spec.name, fixed=fixed, source=source, collected=collected)
 
 
-def insist_on_kind(learns: Learns, source: FileSource) -> None:
+def insist_on_kind(learns: Learns, source: FileSource, rows: Sequence[FileRow]) -> None:
     """Raises ContentError for an answer that the agent could not have given."""
-    for row in read_rows(source):
+    for row in rows:
         if problem := _problem(learns, row):
             said = f"{problem}: {str(row.answer)[:60]!r}"
             raise ContentError(said, file=source.path, line=row.line, hint="See docs/learning.md.")
@@ -90,11 +91,11 @@ def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]
             f"{source.path} is not what it was when it was collected.",
             hint=f"Collect it again: lilliput learn collect {project.name} --file {source.path}",
         )
-    yield from file_raws(source)
+    yield from file_raws(source, read_rows(source))
 
 
-def file_raws(source: FileSource) -> Iterator[Raw]:
-    for row in read_rows(source):
+def file_raws(source: FileSource, rows: Iterable[FileRow]) -> Iterator[Raw]:
+    for row in rows:
         place = f"{source.path.name}:{row.line}"
         yield Raw(row.text, row.answer, FILE, place, given_split=row.split, inputs=row.inputs)
 
@@ -131,16 +132,14 @@ def read_rows(source: FileSource) -> Iterator[FileRow]:
 
 
 def _csv_rows(source: FileSource) -> Iterator[FileRow]:
-    lines_of(source.path)  # says what is wrong with a file that is not UTF-8
-    with source.path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        _insist_on(source, tuple(reader.fieldnames or ()), 1)
-        try:
-            for row in reader:
-                label = (row[source.label] or "").strip() if source.label else ""
-                yield _row(source, row, reader.line_num, label or None)
-        except csv.Error as error:
-            raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
+    reader = csv.DictReader(io.StringIO(text_of(source.path), newline=""), strict=True)
+    _insist_on(source, tuple(reader.fieldnames or ()), 1)
+    try:
+        for row in reader:
+            label = (row[source.label] or "").strip() if source.label else ""
+            yield _row(source, row, reader.line_num, label or None)
+    except csv.Error as error:
+        raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
 
 
 def _json_rows(source: FileSource) -> Iterator[FileRow]:
