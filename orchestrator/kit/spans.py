@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -52,8 +52,12 @@ def read_quoted(written: str) -> list[tuple[str, str]]:
 
 def spans_of(answer: Any) -> frozenset[Span]:
     """The spans of an agent's output; none where there is no answer."""
-    found: Sequence[Mapping[str, Any]] = (answer or {}).get("spans") or ()
-    return frozenset(Span(item["kind"], item["start"], item["end"]) for item in found)
+    return spans_in((answer or {}).get("spans") or ())
+
+
+def spans_in(parts: Iterable[Mapping[str, Any]]) -> frozenset[Span]:
+    """Where the parts stand, without their words."""
+    return frozenset(Span(part["kind"], part["start"], part["end"]) for part in parts)
 
 
 def span_scores(pairs: Iterable[tuple[frozenset[Span], frozenset[Span]]]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.kit.spans import Span, span_scores
+from orchestrator.kit.spans import span_scores, spans_in
 from orchestrator.learning.examples import Example
 from orchestrator.types import Learns
 
@@ -20,9 +20,8 @@ def figures_of(learns: Learns, answers: Sequence[Any], tested: Sequence[Example]
     if learns.kind == "label":
         return _labels(answers, golds)
     if learns.kind == "spans":
-        return span_scores(
-            (_spans(gold), _spans(answer)) for answer, gold in zip(answers, golds, strict=True)
-        )
+        found = [answer if isinstance(answer, list) else () for answer in answers]
+        return span_scores((spans_in(gold), spans_in(own)) for gold, own in zip(golds, found, strict=True))
     return {}
 
 
@@ -42,8 +41,3 @@ def _labels(answers: Sequence[Any], golds: Sequence[Any]) -> dict[str, float]:
 def _share(held: Any) -> float:
     every = list(held)
     return sum(every) / len(every) if every else 0.0
-
-
-def _spans(answer: Any) -> frozenset[Span]:
-    parts = answer if isinstance(answer, list) else []
-    return frozenset(Span(part["kind"], part["start"], part["end"]) for part in parts)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from orchestrator.bench.noninferiority import Difference, paired_difference
 from orchestrator.bench.power import cases_for
 from orchestrator.controller import Controller
+from orchestrator.kit.spans import spans_in
 from orchestrator.learning.examples import Example
 from orchestrator.learning.figures import figures_of
 from orchestrator.learning.training import Purpose
@@ -119,7 +120,7 @@ def is_right(learns: Learns, answer: Any, gold: Any) -> bool:
     if answer is FAILED:
         return False
     if learns.kind == "spans":
-        return _places(answer) == _places(gold)
+        return spans_in(answer or ()) == spans_in(gold or ())
     return bool(answer == gold)
 
 
@@ -226,7 +227,3 @@ def _arm(
         cost_usd=None if used.cost_usd is None else used.cost_usd / n,
         memory_bytes=memory,
     )
-
-
-def _places(spans: Any) -> frozenset[tuple[Any, ...]]:
-    return frozenset((span["kind"], span["start"], span["end"]) for span in spans or ())

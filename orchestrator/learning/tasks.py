@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import UserError
-from orchestrator.kit.spans import Span, span_scores
+from orchestrator.kit.spans import Span, span_scores, spans_in
 from orchestrator.learning.curve import Trained
 from orchestrator.learning.examples import Example
 from orchestrator.runtimes.heads import first_tokens, parts_of, softmax
@@ -141,8 +141,9 @@ class SpanTask:
         pairs = []
         for table, row in zip(scores, rows, strict=True):
             parts, _ = parts_of(row.encoding, softmax(table), labels)
-            gold = frozenset(Span(p["kind"], p["start"], p["end"]) for p in row.example.answer)
-            pairs.append((gold, frozenset(Span(p.kind, p.start, p.end) for p in parts)))
+            pairs.append(
+                (spans_in(row.example.answer), frozenset(Span(p.kind, p.start, p.end) for p in parts))
+            )
         return span_scores(pairs)["slot_f1"]
 
     def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
