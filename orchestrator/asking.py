@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -95,7 +95,8 @@ class Asker:
         agent, started = self.agent(name), utc_now()
         try:
             agent.validate_input(inputs)
-            route = self._route(run, agent, inputs, policy or run.task.route)
+            calibrations = self._calibrations(agent, inputs)
+            route = self._route(run, agent, inputs, policy or run.task.route, calibrations)
         except LilliputError as error:
             failed = run.step(subtask, started, "failed", agent=name, inputs=inputs, error=str(error))
             await run.journal.add_step(failed)
@@ -103,7 +104,7 @@ class Asker:
         await run.journal.emit(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
         ladder = route.ladder or (None,)
         for rung, model in enumerate(ladder, start=1):
-            bar = self._bar(agent, inputs, model, route.policy)
+            bar = _bar(calibrations.get(model or ""), route.policy)
             place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, bar)
             step = await self._ask_one(run, place)
             if step.status == "completed":
@@ -201,17 +202,6 @@ class Asker:
         usage = priced(call.usage.model_copy(update=times), span.drawn, self._machine, remote)
         return _Reply(answer, error, usage, stopped)
 
-    def _bar(self, agent: Agent, inputs: Json, model: str | None, policy: str) -> Bar | None:
-        """The threshold that was calibrated for just this, where there is one."""
-        found = self._calibrations(agent, inputs).get(model or "")
-        if found is None:
-            return None
-        share = routing.budgeted(policy)
-        spent = None if share is None else found.within(share)
-        if spent is None:
-            return found.guarantee.bar
-        return Bar(threshold=spent.threshold, why=f"as {100 * spent.share:g} % of its answers were")
-
     def _calibrations(self, agent: Agent, inputs: Json) -> dict[str, Calibration]:
         """By model: those that hold for this agent as it is and for these inputs."""
         learns = agent.spec.learns
@@ -223,7 +213,9 @@ class Asker:
             and found.holds_for(agent.content_hash, found.model, self._store.key(found.model), fixed)
         }
 
-    def _route(self, run: Run, agent: Agent, inputs: Json, policy: str) -> Route:
+    def _route(
+        self, run: Run, agent: Agent, inputs: Json, policy: str, calibrations: Mapping[str, Calibration]
+    ) -> Route:
         cards, spec = self._workspace.cards, agent.spec
         evidence = {name: self._workspace.evidence(name) for name in cards}
         language = inputs.get("language")
@@ -245,9 +237,20 @@ class Asker:
                 **routing.proven(spec.name, agent.content_hash, evidence, self._store.key),
                 **routing.promoted(cards),
             },
-            calibrated=frozenset(self._calibrations(agent, inputs)),
+            calibrated=frozenset(calibrations),
         )
         return routing.route(policy, need, cards.values(), here)
+
+
+def _bar(found: Calibration | None, policy: str) -> Bar | None:
+    """From which confidence on a calibrated model is accepted under this policy; None for another model."""
+    if found is None:
+        return None
+    share = routing.budgeted(policy)
+    spent = None if share is None else found.within(share)
+    if spent is None:
+        return found.guarantee.bar
+    return Bar(threshold=spent.threshold, why=f"as {100 * spent.share:g} % of its answers were")
 
 
 def _recalled(step: Step) -> _Reply:
