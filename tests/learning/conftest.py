@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.agent import Call, load_agent
 from orchestrator.settings import load_settings
 from orchestrator.store import ModelStore
-from orchestrator.workspace import Workspace, builtin_root
+from orchestrator.types import Json
+from orchestrator.workspace import Workspace, builtin_root, find_workspace
 from tests.learning.desk import log, messages
+
+
+@pytest.fixture(scope="module")
+def redact() -> Any:
+    """Finds personal data in a text, as the agent of that name does."""
+    agent = load_agent(find_workspace().agents["redact"])
+
+    async def found(text: str) -> Sequence[Json]:
+        answer = await agent.answer({"text": text}, Call(agent.spec, None))
+        parts: list[Json] = answer.output["found"]
+        return parts
+
+    return found
 
 
 @pytest.fixture(scope="module")

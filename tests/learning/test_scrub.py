@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from orchestrator.agent import Call, load_agent
 from orchestrator.learning.examples import Example
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.types import Json, Learns
-from orchestrator.workspace import find_workspace
 
 LABEL = Learns(kind="label", answer="label", choices="labels", fixed=("labels",))
 SPANS = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
 JSON = Learns(kind="json", answer="fields")
-
-
-@pytest.fixture(scope="module")
-def redact() -> Any:
-    agent = load_agent(find_workspace().agents["redact"])
-
-    async def found(text: str) -> Sequence[Json]:
-        answer = await agent.answer({"text": text}, Call(agent.spec, None))
-        parts: list[Json] = answer.output["found"]
-        return parts
-
-    return found
 
 
 async def done(redact: Any, learns: Learns, *rows: tuple[str, Any]) -> tuple[list[Example], Scrubbed]:

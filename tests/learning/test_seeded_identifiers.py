@@ -9,17 +9,14 @@ from __future__ import annotations
 import csv
 import random
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from orchestrator.agent import Call, load_agent
 from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
 from orchestrator.learning.scrub import Raw, scrub
 from orchestrator.settings import load_settings
-from orchestrator.types import Json, Learns
-from orchestrator.workspace import find_workspace
+from orchestrator.types import Learns
 from tests.bench.families.helpers import ROOT
 
 LEARNS = Learns(kind="label", answer="label", choices="labels", fixed=("labels",))
@@ -77,7 +74,7 @@ def people() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_hardly_a_name_and_no_number_gets_through(
-    people: list[tuple[str, str, str]], seed: int
+    people: list[tuple[str, str, str]], redact: Any, seed: int
 ) -> None:
     random_ = random.Random(seed)
     chosen = random_.sample(people, 140)
@@ -90,7 +87,7 @@ async def test_hardly_a_name_and_no_number_gets_through(
     assert len(shown) + len(numbers) == 300
     texts = [random_.choice(NAMED).format(name=name, n=f"A{number}") for number, name in enumerate(shown)]
     texts += [random_.choice(NUMBERED).format(it=it, n=f"B{number}") for number, it in enumerate(numbers)]
-    examples, report = await scrub([Raw(t, "it", "large", "r/0") for t in texts], LEARNS, await redact())
+    examples, report = await scrub([Raw(t, "it", "large", "r/0") for t in texts], LEARNS, redact)
     learnt = "\n".join(example.text for example in examples)
     assert [number for number in numbers if number in learnt] == []
     through = [name for name in shown if any(is_in(part, learnt) for part in name.split())]
@@ -104,14 +101,3 @@ def is_in(part: str, learnt: str) -> bool:
 
 
 PARTICLES = {"van", "de", "der", "den", "het", "'t", "la", "le", "el", "al", "da", "di", "von"}
-
-
-async def redact() -> Any:
-    agent = load_agent(find_workspace().agents["redact"])
-
-    async def found(text: str) -> Sequence[Json]:
-        answer = await agent.answer({"text": text}, Call(agent.spec, None))
-        parts: list[Json] = answer.output["found"]
-        return parts
-
-    return found
