@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +205,10 @@ class Call:
         self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
         return dict(zip(session.labels, made.probabilities[0].tolist(), strict=True))
 
-    async def tag(self, text: str) -> tuple[tuple[Tagged, ...], float]:
-        """The parts of the text, and the probability of the least sure choice about any word of it."""
+    async def tag(self, text: str, kinds: Collection[str]) -> tuple[tuple[Tagged, ...], float]:
+        """Parts of these kinds, and the probability of the least sure choice about any word of the text."""
         session: Tagger = self._need(Tagger)
-        made = await session.tag([text])
+        made = await session.tag([text], kinds)
         self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
         return made.parts[0], made.least_sure[0]
 

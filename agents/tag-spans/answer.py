@@ -24,7 +24,7 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
 
 async def _tagged(inputs: dict[str, Any], call: Call) -> Answer:
     text = inputs["text"]
-    parts, sure = await call.tag(text)
+    parts, sure = await call.tag(text, inputs["kinds"])
     found = [
         {"kind": part.kind, "start": part.start, "end": part.end, "text": text[part.start : part.end]}
         for part in parts

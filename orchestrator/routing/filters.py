@@ -10,7 +10,8 @@ from orchestrator.types import Capability, ModelCard, Record, Specialism
 class Need(Record):
     """What a subtask asks of a model. `prompt_tokens` is an estimate before tokenising.
 
-    `fixed`: hashes of the inputs that define the task, for specialists (`Specialism.fixed`).
+    For specialists: `fixed` are hashes of the inputs that define the task, `kinds` what is to be marked in a
+    text (`Specialism`).
     """
 
     agent: str
@@ -20,6 +21,7 @@ class Need(Record):
     language: str | None = None
     models: tuple[str, ...] = ()
     fixed: Mapping[str, str] = {}
+    kinds: frozenset[str] = frozenset()
 
 
 class Surroundings(Record):
@@ -60,7 +62,10 @@ def _specialism(trained: Specialism, need: Need) -> str | None:
     if trained.agent != need.agent:
         return f"a specialist for agent {trained.agent}, cannot answer another"
     other = [name for name, known in trained.fixed.items() if need.fixed.get(name) != known]
-    return f"trained for other {', '.join(sorted(other))}" if other else None
+    if other:
+        return f"trained for other {', '.join(sorted(other))}"
+    unknown = need.kinds.difference(trained.kinds) if trained.kinds else ()
+    return f"not trained to mark {', '.join(sorted(unknown))}" if unknown else None
 
 
 def _named(card: ModelCard, need: Need, here: Surroundings) -> str | None:

@@ -6,7 +6,7 @@ hold it to it. Runtimes import their native library inside `load`, never at modu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -133,8 +133,8 @@ class Classifier(Session, Protocol):
 
 @runtime_checkable
 class Tagger(Session, Protocol):
-    async def tag(self, texts: Sequence[str]) -> TaggedTexts:
-        """The parts of each text that are of the kinds that it was trained for."""
+    async def tag(self, texts: Sequence[str], kinds: Collection[str] | None = None) -> TaggedTexts:
+        """The parts of each text that are of these kinds; None: of all that it was trained for."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ scores become probabilities, and tags of words become parts of the text.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from threading import Event
 from typing import Any
 
@@ -83,12 +83,14 @@ class PairScorerSession(HeadSession):
 
 
 class TaggerSession(HeadSession):
-    async def tag(self, texts: Sequence[str]) -> TaggedTexts:
+    async def tag(self, texts: Sequence[str], kinds: Collection[str] | None = None) -> TaggedTexts:
         encodings = self._tokenizer.encode_batch(list(texts))
         scores, tokens, duration_s = await self._in_turn(encodings)
         labels = [str(label) for label in self.head.labels]
+        asked = [place for place, label in enumerate(labels) if _is_asked(label, kinds)]
+        chosen = [labels[place] for place in asked]
         read = [
-            parts_of(encoding, softmax(table), labels)
+            parts_of(encoding, softmax(table[:, asked]), chosen)
             for encoding, table in zip(encodings, scores, strict=True)
         ]
         return TaggedTexts(
@@ -97,6 +99,10 @@ class TaggerSession(HeadSession):
             prompt_tokens=tokens,
             duration_s=duration_s,
         )
+
+
+def _is_asked(label: str, kinds: Collection[str] | None) -> bool:
+    return kinds is None or label == "O" or label[2:] in kinds
 
 
 def parts_of(encoding: Any, probabilities: Floats, labels: Sequence[str]) -> tuple[tuple[Tagged, ...], float]:

@@ -31,7 +31,8 @@ class Specialism(Record):
     """What a model was trained for: one agent, with some of that agent's inputs always the same.
 
     `fixed`: sha256 of the canonical JSON of each such input (`hash_of`). It answers calls with exactly these,
-    and no others: a head for ten labels knows nothing of an eleventh.
+    and no others: a head for ten labels knows nothing of an eleventh. `kinds`: what it marks in a text, of
+    which it answers for any part, because a kind that nobody asked for is left out; empty for the others.
     """
 
     agent: Name
@@ -40,6 +41,7 @@ class Specialism(Record):
     recipe_hash: str
     data_hash: str
     fixed: Mapping[str, str] = {}
+    kinds: tuple[str, ...] = ()
     trained_at: str
     commit: str | None = None
 

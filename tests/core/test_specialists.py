@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,19 @@ def sure(confidence: float, text: str = "small") -> Reply:
     return reply
 
 
-def specialist(root: Path, name: str = "own-1", *, agent: str = "guess", **fields: Any) -> None:
+def specialist(
+    root: Path,
+    name: str = "own-1",
+    *,
+    agent: str = "guess",
+    fixed: dict[str, str] | None = None,
+    kinds: Sequence[str] = (),
+    **fields: Any,
+) -> None:
+    two = {"labels": hash_of(["a", "b"]), "tone": hash_of(None)}
     trained = {
         "agent": agent, "base": "small", "recipe": "head", "recipe_hash": "1", "data_hash": "2",
-        "fixed": {"labels": hash_of(["a", "b"]), "tone": hash_of(None)}, "trained_at": "2026-11-23",
+        "fixed": two if fixed is None else fixed, "kinds": list(kinds), "trained_at": "2026-11-23",
     }  # fmt: skip
     add_model(root, name, 1, capabilities=["classify", "logprobs"], specialism=trained, **fields)
 
@@ -116,6 +126,26 @@ async def test_it_answers_no_other_task(root: Path, inputs: dict[str, Any], agen
     assert step.model == "small"
     assert step.route is not None
     assert {r.model: r.reason for r in step.route.rejected}["own-1"] == reason
+
+
+@pytest.mark.parametrize(
+    ("kinds", "model"),
+    [(["city"], "own-1"), (["date", "city"], "own-1"), (["city", "price"], "small")],
+    ids=["some of its kinds", "all of them", "one that it does not know"],
+)
+async def test_one_that_marks_kinds_answers_for_any_part_of_them(
+    root: Path, kinds: list[str], model: str
+) -> None:
+    learns = {"kind": "spans", "answer": "text", "choices": "labels", "fixed": ["labels"]}
+    add_agent(root, "mark", min_confidence=0.5, retries=0, learns=learns, input=INPUT)
+    specialist(root, agent="mark", fixed={}, kinds=["city", "date"])
+    replies = {"own-1": sure(0.9), "small": sure(0.9), "large": says("large")}
+    async with open_world(root, replies) as world:
+        _, (step,), _ = await world.run(Task(agent="mark", input={**TASK, "labels": kinds}))
+    assert step.model == model
+    assert step.route is not None
+    reasons = {each.model: each.reason for each in step.route.rejected}
+    assert reasons.get("own-1") == (None if model == "own-1" else "not trained to mark price")
 
 
 async def test_a_candidate_answers_only_by_name(root: Path) -> None:

@@ -103,6 +103,20 @@ def test_a_tagger_tags_words_as_torch_scores_them(world: World) -> None:
     session.close()
 
 
+def test_a_tagger_marks_only_the_kinds_that_are_asked(world: World) -> None:
+    labels = ["O", "B-city", "I-city", "B-day", "I-day"]
+    tensors = parts(5)
+    tensors["head.bias"] = np.array([-9, 0, 0, 5, 5], dtype=np.float32)
+    session, _ = install(world, {"kind": "tag", "labels": labels}, tensors)
+    assert isinstance(session, Tagger)
+    text = "the big the sea"
+    assert {part.kind for part in asyncio.run(session.tag([text])).parts[0]} == {"day"}
+    one = asyncio.run(session.tag([text], ["city"])).parts[0]
+    assert {part.kind for part in one} == {"city"}
+    assert asyncio.run(session.tag([text], [])).parts[0] == ()
+    session.close()
+
+
 def test_pairs_are_scored_between_0_and_1(world: World) -> None:
     session, _ = install(world, {"kind": "score-pairs"}, parts(1))
     assert isinstance(session, PairScorer)
