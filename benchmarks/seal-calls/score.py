@@ -27,22 +27,24 @@ from orchestrator.kit.shots import Shot, write_shots
 from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.wordindex import WordIndex
 
+LEARNT_INPUTS = ("tools",)
 _SPARE = 2
 Counts = Counter[str]
 
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
-    catalogue = Catalogue(_rows(files["tool.jsonl"]))
     dev, size = category.startswith("dev-"), category.removeprefix("dev-")
     if size not in ("single", "several"):
         raise KeyError(category)
     rows = _rows(files["dev.jsonl"])[1::2] if dev else _rows(files["test_in_domain.jsonl"])
-    for row in rows:
-        calls = _calls(row)
-        if calls and (len(calls) == 1) == (size == "single"):
-            tools = catalogue.around([call["name"] for call in calls], row["id"])
-            inputs = {"text": row["query"], "tools": tools}
-            yield Case(id=row["id"], category=category, inputs=inputs, gold=calls)
+    for case in _cases(files, rows, category):
+        if (len(case.gold) == 1) == (size == "single"):
+            yield case
+
+
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
+    """The even rows of the development split, of one call and of several."""
+    return _cases(files, _rows(files["dev.jsonl"])[::2], "train")
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
@@ -98,6 +100,15 @@ def count(gold: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]] |
             for name, value in call["arguments"].items()
         )
     return found
+
+
+def _cases(files: Mapping[str, Path], rows: Sequence[Mapping[str, Any]], category: str) -> Iterator[Case]:
+    catalogue = Catalogue(_rows(files["tool.jsonl"]))
+    for row in rows:
+        if calls := _calls(row):
+            tools = catalogue.around([call["name"] for call in calls], row["id"])
+            inputs = {"text": row["query"], "tools": tools}
+            yield Case(id=row["id"], category=category, inputs=inputs, gold=calls)
 
 
 class Catalogue:

@@ -2,7 +2,7 @@
 
 The kinds of slot of the request's intent are given to every arm alike: in the product triage comes before.
 The validate files are what is measured; every twentieth training row is for working on prompts, the first
-500 others of each intent are what arms may learn from.
+500 others of each intent are what arms may learn from, and all others what a specialist is trained with.
 """
 
 from __future__ import annotations
@@ -36,12 +36,7 @@ def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
         kinds = sorted({span.kind for row in train for span in row.spans})
         rows = _rows(files[f"validate_{intent}.json"], intent) if category == "test" else train[::_EVERY]
         for number, row in enumerate(rows):
-            yield Case(
-                id=f"{category}_{intent}_{number}",
-                category=category,
-                inputs={"text": row.text, "kinds": kinds, "folder": f"slots/{intent}"},
-                gold=[list(span) for span in row.spans],
-            )
+            yield _case(f"{category}_{intent}_{number}", row, intent, kinds)
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> bool:
@@ -55,14 +50,31 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
+    for intent, rows in _learned(files):
+        place = folder / "slots" / intent
+        place.mkdir(parents=True)
+        few = rows[:_MOST_EXAMPLES]
+        write_examples(place, (Example(row.text, quoted(row.text, row.spans)) for row in few))
+
+
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
+    for intent, rows in _learned(files):
+        for number, row in enumerate(rows):
+            yield _case(f"train_{intent}_{number}", row, intent, [])
+
+
+def _learned(files: Mapping[str, Path]) -> Iterator[tuple[str, list[Row]]]:
     """A few requests are in the files twice; what is measured is not learned from."""
     measured = {_words(case) for split in ("test", "dev") for case in read_cases(files, split)}
     for intent in INTENTS:
         rows = _rows(files[f"train_{intent}_full.json"], intent)
-        learned = [row for row in rows if row.text.lower() not in measured][:_MOST_EXAMPLES]
-        place = folder / "slots" / intent
-        place.mkdir(parents=True)
-        write_examples(place, (Example(row.text, quoted(row.text, row.spans)) for row in learned))
+        yield intent, [row for row in rows if row.text.lower() not in measured]
+
+
+def _case(name: str, row: Row, intent: str, kinds: Sequence[str]) -> Case:
+    inputs = {"text": row.text, "kinds": kinds, "folder": f"slots/{intent}"}
+    gold = [list(span) for span in row.spans]
+    return Case(id=name, category=name.partition("_")[0], inputs=inputs, gold=gold)
 
 
 def _words(case: Case) -> str:

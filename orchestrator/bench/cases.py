@@ -7,6 +7,8 @@
     def metrics(pairs): {"macro_f1": ...}  over [(case, answer or None)], for figures that no single case has
     def materials(files, folder): writes what arms may learn from, such as examples.jsonl, into folder
     def keep(answer): what of an answer records may hold, where it quotes rows that are not its case's
+    def training(files): yields cases to train a specialist with, where there are more than in the materials
+    LEARNT_INPUTS = (…): inputs, besides the text, that such a specialist's answers depend on
 
 The folder of materials is laid over the workspace, so that inputs can name what is in it; it must never hold
 anything of a test split.
@@ -60,6 +62,8 @@ class Code:
             module, "metrics", None
         )
         self._materials: Callable[[Files, Path], None] | None = getattr(module, "materials", None)
+        self._training: Callable[[Files], Iterable[Case]] | None = getattr(module, "training", None)
+        self.learnt_inputs: tuple[str, ...] = getattr(module, "LEARNT_INPUTS", ())
         self._keep: Callable[[Any], Any] = getattr(module, "keep", lambda answer: answer)
         self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
 
@@ -73,6 +77,11 @@ class Code:
                 raise ContentError(f"case id {case.id!r} comes twice in {category!r}", file=self.file)
             seen.add(case.id)
         return found
+
+    def training(self, files: Files) -> list[Case] | None:
+        """What a specialist may learn from; None: what is in the materials."""
+        with self._blamed():
+            return [Case.model_validate(case) for case in self._training(files)] if self._training else None
 
     def judge(self, files: Files, case: Case, result: RunResult) -> Scored:
         """A run that ended without an answer scores 0, unless the benchmark says that none may be right."""

@@ -1,6 +1,6 @@
-"""A benchmark's rows as a file to learn from: `{"text": …, "label": …, "split": …}` a line.
+"""A benchmark's rows as a file to learn from: `{"text": …, "label": …, "split": …, "inputs": …}` a line.
 
-    train   what its arms may learn from (`materials` of its score.py)
+    train   what a specialist may learn from (`training` of its score.py, else its `materials`)
     dev     the cases of a development category
     test    the cases of its families, which no training opens
 
@@ -25,9 +25,12 @@ from orchestrator.types import Json
 def rows_of(code: Code, files: Files, dev: str, test: Sequence[str]) -> list[Json]:
     """`dev` and `test` are categories. Raises InvalidInput for a benchmark that has nothing to learn from."""
     found = [
-        *_cases(code.read_cases(files, dev), "dev"),
-        *(row for category in test for row in _cases(code.read_cases(files, category), "test")),
+        *_cases(code, code.read_cases(files, dev), "dev"),
+        *(row for category in test for row in _cases(code, code.read_cases(files, category), "test")),
     ]
+    training = code.training(files)
+    if training is not None:
+        return [*_cases(code, training, "train"), *found]
     marks = any(isinstance(row["label"], list) for row in found)
     return [*_examples(code, files, marks), *found]
 
@@ -51,13 +54,16 @@ def _parts(text: str, quotes: Iterable[tuple[str, str]]) -> list[Json]:
     return [{**span._asdict(), "text": text[span.start : span.end]} for span in spans]
 
 
-def _cases(cases: Sequence[Case], split: str) -> Iterator[Json]:
+def _cases(code: Code, cases: Sequence[Case], split: str) -> Iterator[Json]:
     for case in cases:
-        yield {"text": case.inputs["text"], "label": _gold(case), "split": split}
+        row = {"text": case.inputs["text"], "label": _gold(case), "split": split}
+        others = {name: case.inputs[name] for name in code.learnt_inputs}
+        yield {**row, "inputs": others} if others else row
 
 
 def _gold(case: Case) -> Any:
-    if not isinstance(case.gold, list):
+    """Parts of a text are written as `[kind, start, end]` in cases; anything else is the label as it is."""
+    if not (isinstance(case.gold, list) and all(isinstance(part, list) for part in case.gold)):
         return case.gold
     text = case.inputs["text"]
     return [{"kind": k, "start": s, "end": e, "text": text[s:e]} for k, s, e in case.gold]
