@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.agent import Call, messages_of
-from orchestrator.kit.spans import locate, quoted
+from orchestrator.kit.spans import locate, part_of, quoted
 from orchestrator.runtimes.base import Tagger
 from orchestrator.types import AgentSpec, Answer, Json, Message
 
@@ -25,10 +25,7 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
 async def _tagged(inputs: dict[str, Any], call: Call) -> Answer:
     text = inputs["text"]
     parts, sure = await call.tag(text, inputs["kinds"])
-    found = [
-        {"kind": part.kind, "start": part.start, "end": part.end, "text": text[part.start : part.end]}
-        for part in parts
-    ]
+    found = [part_of(text, part.kind, part.start, part.end) for part in parts]
     return Answer(output={"spans": found}, confidence=sure)
 
 
@@ -41,7 +38,7 @@ async def _quoted(inputs: dict[str, Any], call: Call) -> Answer:
     )
     quotes = [(kind, words) for part in written["spans"] for kind, words in part.items()]
     spans, lost = locate(text, quotes)
-    found = [{**span._asdict(), "text": text[span.start : span.end]} for span in spans]
+    found = [part_of(text, *span) for span in spans]
     reason = f"{len(lost)} quotes are not in the text" if lost else None
     return Answer(output={"spans": found}, confidence=0.0 if lost else confidence, reason=reason)
 

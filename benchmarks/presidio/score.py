@@ -25,6 +25,7 @@ _SPLITS = {
     8: "test",
     9: "dev",
 }  # by the last digit of the place; the rest is to learn from
+_FILLINGS = 24
 _GAP = re.compile(r"{{\s*(\w+)\s*}}")
 _APART = re.compile(r"[\s,]*")
 
@@ -92,6 +93,14 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
     write_examples(folder, (Example(text, quoted(text, spans)) for _, text, spans in _filled(files, "train")))
+
+
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
+    """Each of the sentences to learn from, filled in many times."""
+    for seed in range(1, _FILLINGS + 1):
+        for number, text, spans in _filled(files, "train", seed):
+            gold = [list(span) for span in spans]
+            yield Case(id=f"train_{seed}_{number}", category="train", inputs={"text": text}, gold=gold)
 
 
 def fill(template: str, values: Values, seed: str) -> tuple[str, list[Span]]:
@@ -233,14 +242,14 @@ def _characters(spans: frozenset[Span]) -> set[int]:
     return {place for span in spans for place in range(span.start, span.end)}
 
 
-def _filled(files: Mapping[str, Path], split: str) -> Iterator[tuple[int, str, list[Span]]]:
+def _filled(files: Mapping[str, Path], split: str, seed: int = 1) -> Iterator[tuple[int, str, list[Span]]]:
     names = ("people", "organizations", "nationalities", "licences")
     values = Values(*(_of_split(_table(files[f"{name}.csv"]), split) for name in names))
     lines = files["templates.txt"].read_text("utf-8").splitlines()
     for number, template in enumerate(lines):
         if template.strip() and _SPLITS.get(number % 10, "train") == split:
             # Some templates hold a line break in writing.
-            text, spans = fill(template.strip().replace("\\n", "\n"), values, f"1/{number}")
+            text, spans = fill(template.strip().replace("\\n", "\n"), values, f"{seed}/{number}")
             yield number, text, spans
 
 

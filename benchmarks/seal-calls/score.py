@@ -27,7 +27,6 @@ from orchestrator.kit.shots import Shot, write_shots
 from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.wordindex import WordIndex
 
-LEARNT_INPUTS = ("tools",)
 _SPARE = 2
 Counts = Counter[str]
 
@@ -74,6 +73,10 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         found[f"{what}_recall"] = right / gold if gold else 0.0
         found[f"{what}_f1"] = 2 * right / (made + gold) if made + gold else 0.0
     return found
+
+
+def lesson(case: Case) -> dict[str, Any]:
+    return {"text": case.inputs["text"], "label": case.gold, "inputs": {"tools": case.inputs["tools"]}}
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:

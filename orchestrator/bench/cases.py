@@ -8,7 +8,7 @@
     def materials(files, folder): writes what arms may learn from, such as examples.jsonl, into folder
     def keep(answer): what of an answer records may hold, where it quotes rows that are not its case's
     def training(files): yields cases to train a specialist with, where there are more than in the materials
-    LEARNT_INPUTS = (…): inputs, besides the text, that such a specialist's answers depend on
+    def lesson(case): {"text", "label", "inputs"}, how such a case is shown to a specialist; see `rows.py`
 
 The folder of materials is laid over the workspace, so that inputs can name what is in it; it must never hold
 anything of a test split.
@@ -28,6 +28,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from orchestrator.errors import ContentError, LilliputError
+from orchestrator.kit.spans import part_of
 from orchestrator.tools import line_in, load_module
 from orchestrator.types import Json, Record, RunResult
 
@@ -63,7 +64,7 @@ class Code:
         )
         self._materials: Callable[[Files, Path], None] | None = getattr(module, "materials", None)
         self._training: Callable[[Files], Iterable[Case]] | None = getattr(module, "training", None)
-        self.learnt_inputs: tuple[str, ...] = getattr(module, "LEARNT_INPUTS", ())
+        self._lesson: Callable[[Case], Json] = getattr(module, "lesson", _lesson)
         self._keep: Callable[[Any], Any] = getattr(module, "keep", lambda answer: answer)
         self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
 
@@ -82,6 +83,10 @@ class Code:
         """What a specialist may learn from; None: what is in the materials."""
         with self._blamed():
             return [Case.model_validate(case) for case in self._training(files)] if self._training else None
+
+    def lesson(self, case: Case) -> Json:
+        with self._blamed(f" for case {case.id!r}"):
+            return dict(self._lesson(case))
 
     def judge(self, files: Files, case: Case, result: RunResult) -> Scored:
         """A run that ended without an answer scores 0, unless the benchmark says that none may be right."""
@@ -128,6 +133,14 @@ class Code:
 
     def _fault(self, error: Exception, said: str) -> ContentError:
         return ContentError(said, file=self.file, line=line_in(self.file, error), hint="See docs/bench.md.")
+
+
+def _lesson(case: Case) -> Json:
+    """Parts of a text are written as `[kind, start, end]` in cases; anything else is the label as it is."""
+    text, gold = case.inputs["text"], case.gold
+    if isinstance(gold, list):
+        return {"text": text, "label": [part_of(text, *part) for part in gold]}
+    return {"text": text, "label": gold}
 
 
 def load_code(file: Path) -> Code:

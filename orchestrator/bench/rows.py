@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from orchestrator.bench.cases import Case, Code, Files
 from orchestrator.errors import InvalidInput
 from orchestrator.kit.examples import FILE, read_examples
-from orchestrator.kit.spans import locate, read_quoted
+from orchestrator.kit.spans import locate, part_of, read_quoted
 from orchestrator.types import Json
 
 
@@ -51,19 +50,9 @@ def _examples(code: Code, files: Files, marks: bool) -> Iterator[Json]:
 
 def _parts(text: str, quotes: Iterable[tuple[str, str]]) -> list[Json]:
     spans, _ = locate(text, quotes)
-    return [{**span._asdict(), "text": text[span.start : span.end]} for span in spans]
+    return [part_of(text, *span) for span in spans]
 
 
 def _cases(code: Code, cases: Sequence[Case], split: str) -> Iterator[Json]:
     for case in cases:
-        row = {"text": case.inputs["text"], "label": _gold(case), "split": split}
-        others = {name: case.inputs[name] for name in code.learnt_inputs}
-        yield {**row, "inputs": others} if others else row
-
-
-def _gold(case: Case) -> Any:
-    """Parts of a text are written as `[kind, start, end]` in cases; anything else is the label as it is."""
-    if not (isinstance(case.gold, list) and all(isinstance(part, list) for part in case.gold)):
-        return case.gold
-    text = case.inputs["text"]
-    return [{"kind": k, "start": s, "end": e, "text": text[s:e]} for k, s, e in case.gold]
+        yield {**code.lesson(case), "split": split}

@@ -50,6 +50,11 @@ def read_quoted(written: str) -> list[tuple[str, str]]:
     return [(kind, words) for span in json.loads(written)["spans"] for kind, words in span.items()]
 
 
+def part_of(text: str, kind: str, start: int, end: int) -> dict[str, Any]:
+    """A marked part as agents answer it, with its words."""
+    return {"kind": kind, "start": start, "end": end, "text": text[start:end]}
+
+
 def spans_of(answer: Any) -> frozenset[Span]:
     """The spans of an agent's output; none where there is no answer."""
     return spans_in((answer or {}).get("spans") or ())

@@ -20,6 +20,15 @@ def read_cases(files, category):
 def score(files, case, answer):
     return True
 """
+TRAINING = """
+def training(files):
+    for number in range(2):
+        yield Case(id=f"train_{number}", category="train", inputs={"text": f"{number} chairs"}, gold=GOLD)
+"""
+LESSON = """
+def lesson(case):
+    return {"text": case.inputs["text"], "label": {"is": case.gold}, "inputs": {"unit": "piece"}}
+"""
 LEARN = """
 def materials(files, folder):
     write_examples(folder, [Example("from Bruges", LABEL), Example("hello", None)])
@@ -49,6 +58,27 @@ def test_parts_of_a_text(tmp_path: Path) -> None:
     assert train["label"] == [{"kind": "city", "start": 5, "end": 11, "text": "Bruges"}]
     assert nothing["label"] == []
     assert dev["label"] == [{"kind": "city", "start": 3, "end": 8, "text": "Ghent"}]
+
+
+def test_what_a_specialist_is_trained_with_may_be_more_than_arms_learn_from(tmp_path: Path) -> None:
+    made = code(tmp_path, LEARN, TRAINING, "\nGOLD, LABEL = 'order', 'home'\n")
+    assert [(row["text"], row["label"], row["split"]) for row in rows_of(made, {}, "dev", ["test"])] == [
+        ("0 chairs", "order", "train"),
+        ("1 chairs", "order", "train"),
+        ("to Ghent, dev", "order", "dev"),
+        ("to Ghent, test", "order", "test"),
+    ]
+
+
+def test_a_benchmark_says_how_a_case_is_shown_to_a_specialist(tmp_path: Path) -> None:
+    made = code(tmp_path, TRAINING, LESSON, "\nGOLD = 'order'\n")
+    first = rows_of(made, {}, "dev", ["test"])[0]
+    assert first == {
+        "text": "0 chairs",
+        "label": {"is": "order"},
+        "inputs": {"unit": "piece"},
+        "split": "train",
+    }
 
 
 def test_a_benchmark_without_examples(tmp_path: Path) -> None:
