@@ -19,6 +19,7 @@ from typing import Any
 from orchestrator.bench.cases import Case, Scored
 from orchestrator.kit.examples import Example, write_examples
 from orchestrator.kit.grounding import dates_in
+from orchestrator.kit.spans import Span, part_of
 
 FIELDS = ("company", "date", "address", "total")
 _SPLITS = {
@@ -36,11 +37,12 @@ _DATE = re.compile(
 )
 _ABOUT_TOTALS = re.compile(r"total|amount|cash|change|paid|round|due|net", re.IGNORECASE)
 _AMOUNT = re.compile(r"\d+[.,]\s?\d\d")
+_PRICE = re.compile(r"\d[\d,]*\.\s?\d\d")
 _DIGITS = re.compile(r"\d[\d, ]*(?:\.\d+)?")
 
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
-    """`category` is `test` or `dev`."""
+    """`category` is `test`, `dev` or `train`."""
     for row in _rows(files, category):
         inputs = {"text": "\n".join(shown(row["lines"]))}
         yield Case(id=f"{category}_{row['id']}", category=category, inputs=inputs, gold=row["key"])
@@ -67,13 +69,22 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
+    found = training(files)
+    examples = (Example(c.inputs["text"], json.dumps(c.gold, ensure_ascii=False)) for c in found)
+    write_examples(folder, examples)
+
+
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
     """A receipt that was scanned twice, and is measured, is not learned from."""
     measured = {case.inputs["text"] for split in ("test", "dev") for case in read_cases(files, split)}
-    rows = (("\n".join(shown(row["lines"])), row["key"]) for row in _rows(files, "train"))
-    examples = (
-        Example(text, json.dumps(key, ensure_ascii=False)) for text, key in rows if text not in measured
-    )
-    write_examples(folder, examples)
+    yield from (case for case in read_cases(files, "train") if case.inputs["text"] not in measured)
+
+
+def lesson(case: Case) -> dict[str, Any]:
+    """For a tagger: where the fields stand in the text."""
+    text = case.inputs["text"]
+    found = [span for name in FIELDS if case.gold[name] for span in _standing(name, case.gold[name], text)]
+    return {"text": text, "label": [part_of(text, *span) for span in sorted(found, key=lambda s: s.start)]}
 
 
 def shown(lines: Sequence[str]) -> list[str]:
@@ -102,6 +113,26 @@ def _same(name: str, said: str, gold: str) -> bool:
     if name == "total" and (amount := _amount(gold)) is not None:
         return _amount(said) == amount
     return _letters(said) == _letters(gold)
+
+
+def _standing(name: str, value: str, text: str) -> list[Span]:
+    """Dates that are this one; the amount behind the word total, else the first one; the letters of a name."""
+    if name == "date" and (dates := _dates(value)):
+        return [Span(name, *m.span()) for m in _DATE.finditer(text) if dates & _dates(m.group())]
+    if name == "total" and (amount := _amount(value)) is not None:
+        found = [m for m in _PRICE.finditer(text) if _amount(m.group().replace(" ", "")) == amount]
+        announced = [m for m in found if "total" in _line_before(text, m.start()).casefold()]
+        return [Span(name, *m.span()) for m in announced or found[:1]]
+    places = [at for at, character in enumerate(text) if character.isalnum()]
+    start = "".join(text[at] for at in places).casefold().find(_letters(value))
+    if start < 0 or len(text.casefold()) != len(text):
+        return []
+    return [Span(name, places[start], places[start + len(_letters(value)) - 1] + 1)]
+
+
+def _line_before(text: str, place: int) -> str:
+    """The line up to this place, with the one above."""
+    return "\n".join(text[:place].split("\n")[-2:])
 
 
 def _dates(text: str) -> frozenset[Any]:
