@@ -116,7 +116,7 @@ def _same(name: str, said: str, gold: str) -> bool:
 
 
 def _standing(name: str, value: str, text: str) -> list[Span]:
-    """Dates that are this one; the amount behind the word total, else the first one; the letters of a name."""
+    """Dates that are this one; the amount behind the word total, else the first; the letters of a name."""
     if name == "date" and (dates := _dates(value)):
         return [Span(name, *m.span()) for m in _DATE.finditer(text) if dates & _dates(m.group())]
     if name == "total" and (amount := _amount(value)) is not None:

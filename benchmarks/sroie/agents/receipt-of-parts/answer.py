@@ -1,4 +1,4 @@
-"""Marked parts as fields. A receipt names its date and its total more than once, and its address in pieces."""
+"""Marked parts as fields. A receipt names its date and its total more than once, its address in pieces."""
 
 from __future__ import annotations
 
