@@ -35,10 +35,20 @@ def keep(answer: Any) -> Any:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
+    write_examples(folder, (Example(text, label) for text, label in learned(files)))
+
+
+def learned(files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
     """Some sentences are in both splits: what is the original of a Dutch one is not learned from."""
-    measured = {row["text-en"].lower() for row in _rows(files["nl.valid.conll"])}
-    learned = [row for row in _rows(files["en.test.conll"]) if row["text"].lower() not in measured]
-    write_examples(folder, (Example(row["text"], _name(row["intent"])) for row in learned))
+    measured = originals(files)
+    for row in _rows(files["en.test.conll"]):
+        if row["text"].lower() not in measured:
+            yield row["text"], _name(row["intent"])
+
+
+def originals(files: Mapping[str, Path]) -> frozenset[str]:
+    """The English sentences, in small letters, whose translations are measured."""
+    return frozenset(row["text-en"].lower() for row in _rows(files["nl.valid.conll"]))
 
 
 def _name(intent: str) -> str:

@@ -4,6 +4,9 @@ The weights are those of the published GGUF file, unpacked: the installed model 
 the changes beside them (`store/delta.py`), so that nothing is rounded anew after training. The idea is that
 of QLoRA (Dettmers et al., arXiv 2305.14314). The loss counts the answer's tokens alone, the end of the turn
 among them; the prompt is read and not learnt.
+
+Where only the last layers learn, what the layers below make of a row is always the same. It is computed once
+and kept, so that an epoch costs what those last layers cost.
 """
 
 from __future__ import annotations
@@ -62,11 +65,17 @@ class Tuner(Loop[Turn]):
         self, recipe: Recipe, gguf: Path, train: Sequence[Turn], dev: Sequence[Turn], work: Path
     ) -> None:
         self._gguf, self._dev = gguf, dev
+        self._below: Below | None = None
         super().__init__(recipe, train, work)
 
     def build(self) -> Any:
+        import torch
+
+        model = published_model(self._gguf).to(getattr(torch, self.recipe.precision))
+        if self.recipe.layers:
+            self._below = Below(model, self.recipe.layers)
         modules = [name.rpartition(".")[2] for name in _MODULES.values()]
-        return with_low_rank(published_model(self._gguf), self.recipe, modules, self.recipe.dropout)
+        return with_low_rank(model, self.recipe, modules, self.recipe.dropout)
 
     def groups(self, model: Any) -> list[dict[str, Any]]:
         learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -95,18 +104,56 @@ class Tuner(Loop[Turn]):
 
     def trained(self) -> Trained:
         tensors = {name: value.numpy() for name, value in self.best.items()}
-        return Trained(delta_of_decoder(tensors), self.curve, self.best_epoch())
+        first = self._below.layers if self._below else 0
+        return Trained(delta_of_decoder(tensors, first), self.curve, self.best_epoch())
 
     def _scored(self, items: Sequence[Turn]) -> tuple[Any, Any]:
         """Scores and targets of the answers' tokens: (tokens, vocabulary) and (tokens,)."""
         import torch
 
-        ids, mask, targets = (torch.from_numpy(table).to(self.accelerator.device) for table in _tables(items))
+        device = self.accelerator.device
+        ids, mask, targets = (torch.from_numpy(table).to(device) for table in _tables(items))
+        read = {"inputs_embeds": self._below.read(items, device)} if self._below else {"input_ids": ids}
         # Only what comes before an answer's token is asked for its score: most of a row is prompt.
         wanted = targets[:, 1:] != _NOT_ASKED
         inside = self.bare_model().base_model.model
-        hidden = inside.model(input_ids=ids, attention_mask=mask).last_hidden_state[:, :-1]
-        return inside.lm_head(hidden[wanted]), targets[:, 1:][wanted]
+        hidden = inside.model(**read, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]
+        return inside.lm_head(hidden[wanted]).float(), targets[:, 1:][wanted]
+
+
+class Below:
+    """The layers that do not learn, taken out of a decoder, and what they made of each row so far.
+
+    A row is read by itself: what comes of it does not depend on the batch that it was met in.
+    """
+
+    def __init__(self, model: Any, learning: int) -> None:
+        import copy
+
+        import torch
+
+        inside, layers = model.model, model.model.layers
+        self.layers = max(len(layers) - learning, 0)
+        self._model = copy.copy(inside)
+        self._model._modules = {
+            **inside._modules,
+            "layers": layers[: self.layers],
+            "norm": torch.nn.Identity(),
+        }
+        inside.layers = layers[self.layers :]
+        self._kept: dict[Turn, Any] = {}
+
+    def read(self, items: Sequence[Turn], device: Any) -> Any:
+        """(rows, longest, hidden), padded at the end with zeros."""
+        import torch
+
+        for item in items:
+            if item not in self._kept:
+                with torch.no_grad():
+                    ids = torch.tensor([[*item.prompt, *item.answer]], device=device)
+                    made = self._model.to(device)(input_ids=ids, use_cache=False)
+                    self._kept[item] = made.last_hidden_state[0]
+        return torch.nn.utils.rnn.pad_sequence([self._kept[item] for item in items], batch_first=True)
 
 
 def published_model(gguf: Path) -> Any:
@@ -138,8 +185,11 @@ def published_name(name: str) -> str:
     return f"model.layers.{layer}.{ {**_MODULES, **_NORMS}[module] }.{kind}"
 
 
-def delta_of_decoder(learnt: dict[str, Any]) -> dict[str, Floats]:
-    """peft's names -> those of a delta of a GGUF file. The changes' scale, 1 here, is in them already."""
+def delta_of_decoder(learnt: dict[str, Any], first: int = 0) -> dict[str, Floats]:
+    """peft's names -> those of a delta of a GGUF file. The changes' scale, 1 here, is in them already.
+
+    `first`: the place in the file of the layer that peft counts as 0.
+    """
     short = {module: name for name, module in _MODULES.items()}
     made = {}
     for name, value in learnt.items():
@@ -147,9 +197,8 @@ def delta_of_decoder(learnt: dict[str, Any]) -> dict[str, Floats]:
         if found is None:
             raise ValueError(f"peft trained {name!r}, which is no low-rank change")
         layer, module, part = found.groups()
-        made[f"blk.{layer}.{short[module]}.weight:{'down' if part == 'A' else 'up'}"] = np.asarray(
-            value, dtype=np.float32
-        )
+        name_there = f"blk.{first + int(layer)}.{short[module]}.weight"
+        made[f"{name_there}:{'down' if part == 'A' else 'up'}"] = np.asarray(value, dtype=np.float32)
     return made
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orchestrator.errors import UnknownName
 from orchestrator.types import Name, Record
 from orchestrator.yamlfile import read_yaml
+
+_ENCODERS_READ = 512
 
 
 class Recipe(Record):
@@ -23,7 +25,11 @@ class Recipe(Record):
     Rates are of AdamW, after a linear warm-up, along half a cosine. Training ends after `epochs`, or when the
     development rows have not come out better for `patience` epochs; the best epoch counts.
 
-    Of a text the first `max_tokens` are read, in training and afterwards: no decision takes longer than that.
+    Of a text an encoder reads the first `max_tokens`, in training and afterwards: no decision takes longer
+    than that. A generator learns from prompts that are no longer than that with their answers.
+
+    `layers`: a generator changes so many of its last layers; None: all. What the layers below make of a row
+    is computed once. `precision`: of the published weights in training; what is learnt is float32.
 
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
@@ -34,7 +40,9 @@ class Recipe(Record):
     method: Literal["head", "encoder", "generator"]
     base: Name
     seed: int = 1
-    max_tokens: int = Field(default=256, gt=8, le=512)
+    max_tokens: int = Field(default=256, gt=8, le=2048)
+    layers: int | None = Field(default=None, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
     epochs: int = Field(default=20, gt=0)
     patience: int = Field(default=4, gt=0)
     batch: int = Field(default=32, gt=0)
@@ -46,6 +54,12 @@ class Recipe(Record):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _as_long_as_it_can_read(self) -> Self:
+        if self.method != "generator" and self.max_tokens > _ENCODERS_READ:
+            raise ValueError(f"an encoder reads at most {_ENCODERS_READ} tokens")
+        return self
 
 
 def read_recipe(roots: Sequence[Path], name: str) -> Recipe:

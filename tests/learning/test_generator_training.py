@@ -31,7 +31,7 @@ def turns(n: int, seed: int) -> list[Turn]:
     return [Turn(prompt, (prompt[-1], END)) for prompt in prompts]
 
 
-@pytest.fixture(scope="module", params=["llama", "qwen2"])
+@pytest.fixture(params=["llama", "qwen2"])
 def model(request: pytest.FixtureRequest) -> TinyDecoder:
     return TinyDecoder(request.param)
 
@@ -87,3 +87,36 @@ def test_only_the_answer_counts(gguf: Path, tmp_path: Path) -> None:
     scores, targets = tuner._scored([Turn((30, 31, 32), (33, END)), Turn((21,), (22, 23, END))])
     assert targets.tolist() == [33, END, 22, 23, END]
     assert scores.shape == (5, 264)
+
+
+def test_the_last_layers_alone_learn_the_same_from_what_was_kept(
+    model: TinyDecoder, gguf: Path, world: World
+) -> None:
+    """What the layers below make of a row is computed once; scores are those of the whole model."""
+    import torch
+
+    whole = Tuner(RECIPE, gguf, turns(8, 0), turns(4, 1), world.root / "whole")
+    upper = Tuner(
+        RECIPE.model_copy(update={"layers": 1}), gguf, turns(8, 0), turns(4, 1), world.root / "upper"
+    )
+    rows = [Turn((30, 31, 32), (33, END)), Turn((21,), (22, 23, END))]
+    with torch.no_grad():
+        for _ in range(2):
+            assert torch.allclose(upper._scored(rows)[0], whole._scored(rows)[0], atol=1e-5)
+    trained, heard = train(gguf, world.root / "work", layers=1)
+    assert heard[-1].loss < heard[0].loss
+    last = model.layers - 1
+    assert {name.split(".")[1] for name in trained.tensors} == {str(last)}
+    folder = install_decoder(world, model, trained.tensors, "float32")
+    for name in {name.rpartition(":")[0] for name in trained.tensors}:
+        own = trained.tensors
+        model.weights[name] = model.weights[name] + own[f"{name}:up"] @ own[f"{name}:down"]
+    found = run_decoder(folder, IDS, model.kv_heads, model.hidden // model.heads)
+    assert drift(found, model.logits(IDS)) < 1e-4
+
+
+def test_half_the_precision_of_the_base_learns_nearly_the_same(gguf: Path, tmp_path: Path) -> None:
+    whole, _ = train(gguf, tmp_path / "whole", epochs=3)
+    half, _ = train(gguf, tmp_path / "half", epochs=3, precision="bfloat16", layers=1)
+    assert half.curve[-1].loss == pytest.approx(whole.curve[-1].loss, rel=0.5)
+    assert all(value.dtype == np.float32 for value in half.tensors.values())
