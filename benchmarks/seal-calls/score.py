@@ -24,7 +24,7 @@ import numpy as np
 
 from orchestrator.bench.cases import Case, Scored
 from orchestrator.kit.shots import Shot, write_shots
-from orchestrator.kit.toolschema import card_text
+from orchestrator.kit.toolschema import card_text, parameters_of
 from orchestrator.kit.wordindex import WordIndex
 
 _SPARE = 2
@@ -76,7 +76,13 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def lesson(case: Case) -> dict[str, Any]:
-    return {"text": case.inputs["text"], "label": case.gold, "inputs": {"tools": case.inputs["tools"]}}
+    """Numbers as their tool declares them: a model that is held to the declaration cannot write "63"."""
+    declared = {tool["name"]: parameters_of(tool)["properties"] for tool in case.inputs["tools"]}
+    calls = [
+        {"name": name, "arguments": {k: _typed(v, declared[name].get(k, {})) for k, v in given.items()}}
+        for name, given in ((call["name"], call["arguments"]) for call in case.gold)
+    ]
+    return {"text": case.inputs["text"], "label": calls, "inputs": {"tools": case.inputs["tools"]}}
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
@@ -154,6 +160,14 @@ def _given(answer: Any) -> list[dict[str, Any]] | None:
         return None
     fine = all(isinstance(call, dict) and isinstance(call.get("arguments"), dict) for call in calls)
     return calls if fine else None
+
+
+def _typed(value: Any, declared: Mapping[str, Any]) -> Any:
+    kinds = {"integer": int, "number": float}
+    try:
+        return kinds[declared["type"]](value) if isinstance(value, str) else value
+    except (KeyError, TypeError, ValueError):
+        return value
 
 
 def _same(value: Any, gold: Any) -> bool:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from typing import Any
+
+import jsonschema
 
 from orchestrator.agent import Agent, Call
 from orchestrator.errors import UserError
@@ -35,9 +38,11 @@ async def turns_of(
     store: ModelStore,
     settings: Settings,
 ) -> list[Turn]:
-    """Those that fit into `max_tokens`; an example for which the agent asks no model is left out.
+    """Those that fit into `max_tokens`.
 
-    Raises UserError where none is left, or for a base that does not write.
+    Left out are examples for which the agent asks no model, and answers that the schema of its request does
+    not allow: a model that is held to it could not write them. Raises UserError where none is left, or for a
+    base that does not write.
     """
     card = store.cards[base]
     session = load_session(card, LoadOptions(folder=store.folder(base), threads=settings.threads))
@@ -50,8 +55,8 @@ async def turns_of(
     turns = [turn for turn in found if turn and len(turn.prompt) + len(turn.answer) <= max_tokens]
     if len(turns) < _FEWEST:
         raise UserError(
-            f"None of {len(examples)} examples fits into {max_tokens} tokens.",
-            hint="Raise `max_tokens` in the recipe.",
+            f"None of {len(examples)} examples fits into {max_tokens} tokens and the schema of its request.",
+            hint="Raise `max_tokens` in the recipe, or look at the answers in the file.",
         )
     return turns
 
@@ -62,11 +67,17 @@ async def _turn(
     given = {name: value for name, value in fixed.items() if value is not None}
     inputs = {**given, **example.inputs, learns.text: example.text}
     request = await heard_request(agent, inputs, session.card)
-    if request is None:
+    written = {learns.under: example.answer} if learns.under else example.answer
+    if request is None or not _allows(request, written):
         return None
-    written = json.dumps(example.answer, ensure_ascii=False)
-    prompt, answer = session.turn(request, written)
+    prompt, answer = session.turn(request, json.dumps(written, ensure_ascii=False))
     return Turn(tuple(prompt), tuple(answer))
+
+
+def _allows(request: GenerateRequest, written: Any) -> bool:
+    if request.json_schema is None:
+        return True
+    return jsonschema.Draft202012Validator(request.json_schema).is_valid(written)
 
 
 async def heard_request(agent: Agent, inputs: Json, card: ModelCard) -> GenerateRequest | None:

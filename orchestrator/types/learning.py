@@ -18,6 +18,7 @@ class Learns(Record):
     It reads the input `text` and answers the output `answer`: one of the labels in the input `choices`
     (`kind: label`), parts of the text of the kinds in `choices` (`kind: spans`), or anything (`kind: json`).
     The inputs in `fixed` define the task: what was learnt with one value of them holds for no other.
+    `under`: a model writes the answer under this name, in an object of its own; None: it writes the answer.
     """
 
     kind: Literal["label", "spans", "json"]
@@ -25,6 +26,7 @@ class Learns(Record):
     answer: str
     choices: str | None = None
     fixed: tuple[str, ...] = ()
+    under: str | None = None
 
 
 class Specialism(Record):
