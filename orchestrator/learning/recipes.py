@@ -29,7 +29,7 @@ class Recipe(Record):
     than that. A generator learns from prompts that are no longer than that with their answers.
 
     `layers`: a generator changes so many of its last layers; None: all. What the layers below make of a row
-    is computed once. `precision`: of the published weights in training; what is learnt is float32.
+    is computed once.
 
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
@@ -42,7 +42,6 @@ class Recipe(Record):
     seed: int = 1
     max_tokens: int = Field(default=256, gt=8, le=2048)
     layers: int | None = Field(default=None, gt=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
     epochs: int = Field(default=20, gt=0)
     patience: int = Field(default=4, gt=0)
     batch: int = Field(default=32, gt=0)
