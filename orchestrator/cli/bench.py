@@ -82,11 +82,12 @@ def run(
 
 @app.command()
 def suite(
+    name: Annotated[str, typer.Argument(help="benchmarks/NAME.yaml, which lists them.")] = "suite",
     cases: Cases = None,
     remark: Annotated[str | None, typer.Option("--remark", help="For the records.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Run every benchmark of benchmarks/suite.yaml.
+    """Run all benchmarks that belong together.
 
     What cannot run says why, and the others run.
     """
@@ -94,14 +95,14 @@ def suite(
     from orchestrator.cli.console import complain, to_people
     from orchestrator.errors import LilliputError
 
-    for name in read_suite(open_door(workspace).workspace.roots):
-        to_people().print(f"\n{name}", style="bold", markup=False)
+    for each in read_suite(open_door(workspace).workspace.roots, name):
+        to_people().print(f"\n{each}", style="bold", markup=False)
         try:
-            bench = _open(workspace, name, cases)
+            bench = _open(workspace, each, cases)
             record = _run(bench, [], remark)
             _keep(bench, record)
         except LilliputError as error:
-            complain(f"{name} is left out: {error.message}", error.hint)
+            complain(f"{each} is left out: {error.message}", error.hint)
         else:
             _print(record)
     bench_records.report(None, Path("report.html"), None, workspace)
