@@ -1,6 +1,7 @@
 """Make training rows for a Dutch specialist: English rows, and what the larger model translates of them.
 
     python benchmarks/xsid/dutch.py OUT.jsonl        # LILLIPUT_DATA_DIR names the folder of data sets
+    python benchmarks/xsid/dutch.py --labels         # the sixteen intents, of which one is in no row
 
 There is no Dutch training data: the 300 Dutch sentences are what is measured. So the larger model translates
 the English ones. Added are requests of SNIPS, whose seven intents are among the sixteen. An English sentence
@@ -104,5 +105,15 @@ def _files(name: str, settings: Settings) -> Any:
     return open_dataset(card, settings, cached_fetch(settings.cache_dir)).files
 
 
+def labels(settings: Settings) -> list[str]:
+    xsid = load_module(HERE.parent / "xsid" / "score.py")
+    case = next(iter(xsid.read_cases(_files("xsid", settings), "nl")))
+    found: list[str] = case.inputs["labels"]
+    return found
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    if sys.argv[1] == "--labels":
+        sys.stdout.write(json.dumps(labels(load_settings().settings)))
+    else:
+        asyncio.run(main(Path(sys.argv[1])))

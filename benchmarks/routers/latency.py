@@ -1,0 +1,102 @@
+"""How long it takes to decide whether a specialist's answer is accepted, for short and for long texts.
+
+    python benchmarks/routers/latency.py [SPECIALIST]        # writes latency.json beside it
+
+Under `cascade` a specialist decides by its own answer: one pass through the small encoder gives the label and
+the confidence that is held against the proven threshold. What is timed is that pass, and the whole run around
+it: plan, route, checks, records. Texts are rows of CLINC150 put together until they have so many tokens. Of a
+text the first `max_tokens` of the specialist's card are read (256 here), which is why a text that is twice as
+long takes no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.environment import describe_environment
+from orchestrator.controller import Controller, open_controller
+from orchestrator.settings import Settings, load_settings
+from orchestrator.store.files import replace_text
+from orchestrator.tools import load_module
+from orchestrator.types import Json, Task
+from orchestrator.workspace import Workspace, builtin_root
+
+HERE = Path(__file__).parent
+TOKENS, ROUNDS, WARM = (64, 512), 300, 20
+
+
+async def main(model: str) -> None:
+    settings, workspace = load_settings().settings, Workspace((builtin_root(),))
+    async with open_controller(workspace, settings) as controller:
+        folder = controller.store.folder(model)
+        given = _given(settings)
+        found: Json = {
+            "model": model,
+            "read_tokens": workspace.card(model).options["max_tokens"],
+            "n": ROUNDS,
+        }
+        for tokens in TOKENS:
+            texts = _texts(folder, settings, tokens)
+            found[f"{tokens} tokens"] = await _timed(controller, model, given, texts)
+    found["environment"] = describe_environment(builtin_root()).model_dump(mode="json")
+    replace_text(HERE / "latency.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+
+
+async def _timed(controller: Controller, model: str, given: Json, texts: Iterator[str]) -> Json:
+    """Milliseconds at the median and at the 95th of a hundred."""
+    passes, runs = [], []
+    for number in range(WARM + ROUNDS):
+        task = Task(agent="label", input={**given, "text": next(texts)}, route=f"fixed:{model}")
+        started = time.perf_counter()
+        result = await controller.run_to_end(task)
+        taken = time.perf_counter() - started
+        assert result.status == "completed", result.error
+        if number >= WARM:
+            passes.append(result.usage.duration_s)
+            runs.append(taken)
+    return {"pass_ms": _percentiles(passes), "run_ms": _percentiles(runs)}
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    return {f"p{at}": round(float(np.percentile(seconds, at)) * 1000, 2) for at in (50, 95)}
+
+
+def _given(settings: Settings) -> Json:
+    case = _cases(settings)[0]
+    return {"labels": case.inputs["labels"], "no_label": "none of these"}
+
+
+def _texts(folder: Path, settings: Settings, tokens: int) -> Iterator[str]:
+    """Each begins at another row."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    rows, start = [case.inputs["text"] for case in _cases(settings)], 0
+    while True:
+        words = " ".join(rows[(start + step) % len(rows)] for step in range(tokens)).split()
+        many = tokens - 2  # the two that every text is framed by
+        while len(tokenizer.encode(" ".join(words[:many])).ids) > tokens:
+            many -= 1
+        yield " ".join(words[:many])
+        start += 1
+
+
+def _cases(settings: Settings) -> Any:
+    card = read_dataset_card((builtin_root(),), "clinc150")
+    files = open_dataset(card, settings, cached_fetch(settings.cache_dir)).files
+    return list(load_module(HERE.parent / "clinc150" / "score.py").read_cases(files, "val"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*(sys.argv[1:] or ["clinc150-2"])))
