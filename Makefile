@@ -45,6 +45,7 @@ specialists: $(VENV)/.ready-dev
 
 readme: $(VENV)/.ready-report
 	@$(BIN)/lilliput bench table --shipped --into README.md
+	@$(BIN)/lilliput bench table --shipped --suite specialists --into README.md
 
 test: $(VENV)/.ready-dev
 	@$(BIN)/lilliput models pull $(TEST_MODELS)

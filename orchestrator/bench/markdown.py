@@ -11,7 +11,7 @@ from orchestrator.bench.plots import family_name
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.verdict import Ruling, Verdict
 
-BEGIN, END = "<!-- verdicts: make readme -->", "<!-- end of verdicts -->"
+END = "<!-- end of verdicts -->"
 _HEAD = (
     "| subtask | verdict | small | larger | difference | n | time of a success | energy of a success |",
     "|---|---|---|---|---|---|---|---|",
@@ -27,13 +27,18 @@ def verdict_table(records: Sequence[BenchRecord]) -> str:
     return "\n".join([_count(families), "", *_HEAD, *map(_row, families)]) + "\n"
 
 
-def with_table(text: str, records: Sequence[BenchRecord]) -> str:
-    """`text` with the table between its two markers. Raises ValueError where they are not there."""
-    before, begin, rest = text.partition(BEGIN)
+def with_table(text: str, records: Sequence[BenchRecord], suite: str) -> str:
+    """`text` with the table between the suite's two markers. Raises ValueError where they are not there."""
+    marker = begin_of(suite)
+    before, begin, rest = text.partition(marker)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the text has no {BEGIN} with {END} after it")
-    return f"{before}{BEGIN}\n{verdict_table(records)}{END}{after}"
+        raise ValueError(f"the text has no {marker} with {END} after it")
+    return f"{before}{marker}\n{verdict_table(records)}{END}{after}"
+
+
+def begin_of(suite: str) -> str:
+    return f"<!-- verdicts of {suite}: make readme -->"
 
 
 def _count(families: Sequence[Ruled]) -> str:

@@ -112,21 +112,26 @@ def table(
     shipped: Annotated[
         bool, typer.Option("--shipped", help="From the records under benchmarks/*/results/ only.")
     ] = False,
+    suite: Annotated[str, typer.Option(help="Of the benchmarks that benchmarks/SUITE.yaml lists.")] = "suite",
     workspace: WorkspaceOption = None,
 ) -> None:
     """Print the verdicts as a Markdown table."""
     from orchestrator.bench.library import shipped_records
     from orchestrator.bench.markdown import verdict_table, with_table
+    from orchestrator.bench.suite import read_suite
     from orchestrator.cli.console import to_stdout
     from orchestrator.errors import UserError
     from orchestrator.store.files import replace_text
 
     door = open_door(workspace)
     records = shipped_records(door.workspace.roots) if shipped else _chosen(door, names)
+    if not names:
+        listed = read_suite(door.workspace.roots, suite)
+        records = [record for record in records if record.benchmark.name in listed]
     if into is None:
         return to_stdout().print(verdict_table(records), markup=False, highlight=False, soft_wrap=True)
     try:
-        replace_text(into, with_table(into.read_text("utf-8"), records))
+        replace_text(into, with_table(into.read_text("utf-8"), records, suite))
     except OSError as problem:
         raise UserError(
             f"{into} cannot be read: {problem.strerror}.", hint="Name a file that is there."

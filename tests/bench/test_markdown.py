@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.library import shipped_records
-from orchestrator.bench.markdown import BEGIN, END, verdict_table, with_table
+from orchestrator.bench.markdown import END, begin_of, verdict_table, with_table
 from orchestrator.bench.record import BenchRecord
+from orchestrator.bench.suite import read_suite
 from orchestrator.workspace import builtin_root
 from tests.bench.words import run
 
@@ -22,8 +23,9 @@ def record(root: Path) -> BenchRecord:
     return bench.record({}, ledger)
 
 
-def committed() -> list[BenchRecord]:
-    return shipped_records([builtin_root()])
+def committed(suite: str) -> list[BenchRecord]:
+    listed = read_suite([builtin_root()], suite)
+    return [found for found in shipped_records([builtin_root()]) if found.benchmark.name in listed]
 
 
 def test_a_family_is_a_row(record: BenchRecord) -> None:
@@ -48,27 +50,28 @@ def test_a_floor_that_does_as_well_is_said(record: BenchRecord) -> None:
 
 
 def test_it_goes_between_the_markers_and_nothing_else_changes(record: BenchRecord) -> None:
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    new = with_table(text, [record])
-    assert new.startswith(f"before\n{BEGIN}\nSo far, of 1 families")
+    mine, other = (f"{begin_of(name)}\nold {name}\n{END}\n" for name in ("mine", "other"))
+    new = with_table(f"before\n{other}{mine}after\n", [record], "mine")
+    assert new.startswith(f"before\n{other}{begin_of('mine')}\nSo far, of 1 families")
     assert new.endswith(f"{END}\nafter\n")
-    assert "old" not in new
-    assert with_table(new, [record]) == new
+    assert "old mine" not in new
+    assert with_table(new, [record], "mine") == new
     with pytest.raises(ValueError, match="verdicts"):
-        with_table("no markers", [record])
+        with_table("no markers", [record], "mine")
 
 
 @pytest.mark.skipif(not README.is_file(), reason="installed without a README")
-def test_the_readme_says_what_the_records_say() -> None:
+@pytest.mark.parametrize("suite", ["suite", "specialists"])
+def test_the_readme_says_what_the_records_say(suite: str) -> None:
     text = README.read_text("utf-8")
-    assert with_table(text, committed()) == text, "type: make readme"
+    assert with_table(text, committed(suite), suite) == text, "type: make readme"
 
 
 def test_no_committed_record_is_of_changed_code_or_unfinished() -> None:
     """An uncommitted change shows as a plus; what it was stands in the remark, and it decided nothing: all
     outcomes of a record have one fingerprint, and a part of them was made by the commit itself.
     """
-    for record in committed():
+    for record in shipped_records([builtin_root()]):
         assert record.commits, record.benchmark.name
         assert "unknown" not in record.commits, record.benchmark.name
         for changed in (commit for commit in record.commits if commit.endswith("+")):
