@@ -93,3 +93,17 @@ _AMOUNTS: dict[str, Callable[[ArmFamily], float | None]] = {
     "joules": lambda figure: figure.joules_a_case,
     "cost": _usd,
 }
+
+
+def times_less(larger: float | None, small: float | None) -> str:
+    """What the small way takes of what the larger one does; a dash where one is not known."""
+    if larger is None or not small:
+        return "–"
+    ratio = larger / small
+    return (
+        f"{ratio:,.0f} x less"
+        if ratio >= 2
+        else f"{ratio:.1f} x less"
+        if ratio >= 1
+        else f"{1 / ratio:.1f} x more"
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.bench.arms import Once
 from orchestrator.bench.costs import break_even_successes, remote_usd_per_success
 from orchestrator.bench.failures import worst_failures
-from orchestrator.bench.headline import Ruled, headline, ruled_families
+from orchestrator.bench.headline import Ruled, headline, ruled_families, times_less
 from orchestrator.bench.plots import differences, draw, family_name, kinds, quality_against
 from orchestrator.bench.record import ArmFamily, BenchRecord
 from orchestrator.bench.statistics import Interval
@@ -103,6 +103,7 @@ def _counts(families: Sequence[Ruled]) -> str:
 
 def _verdict_row(ruled: Ruled) -> dict[str, Any]:
     verdict = ruled.verdict
+    large, small = (figure.costs.per_success for figure in (ruled.reference, ruled.candidate))
     return {
         "family": family_name(ruled),
         "ruling": verdict.ruling,
@@ -112,6 +113,8 @@ def _verdict_row(ruled: Ruled) -> dict[str, Any]:
         "reference_rate": percent(verdict.reference_rate),
         "difference": f"{100 * verdict.difference.value:+.1f}",
         "n": f"{verdict.difference.n:,}",
+        "seconds": times_less(large.seconds, small.seconds),
+        "joules": times_less(large.joules, small.joules),
         "reason": verdict.reason,
     }
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from orchestrator.bench.headline import Ruled, ruled_families
+from orchestrator.bench.headline import Ruled, ruled_families, times_less
 from orchestrator.bench.plots import family_name
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.verdict import Ruling, Verdict
@@ -57,8 +57,8 @@ def _row(ruled: Ruled) -> str:
         f"{verdict.reference} {100 * verdict.reference_rate:.1f} %",
         f"{100 * verdict.difference.value:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})",
         str(verdict.difference.n),
-        _times(*(figure.costs.per_success.seconds for figure in (ruled.reference, ruled.candidate))),
-        _times(*(figure.costs.per_success.joules for figure in (ruled.reference, ruled.candidate))),
+        times_less(*(figure.costs.per_success.seconds for figure in (ruled.reference, ruled.candidate))),
+        times_less(*(figure.costs.per_success.joules for figure in (ruled.reference, ruled.candidate))),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -72,16 +72,3 @@ def _ruling(verdict: Verdict) -> str:
     """With the reason where the interval does not show it: cases that a trivial method solves as well."""
     no_evidence = verdict.ruling == "inconclusive" and verdict.floor_ties
     return f"**{verdict.ruling}**" + (f"; {verdict.floor} does as well" if no_evidence else "")
-
-
-def _times(larger: float | None, small: float | None) -> str:
-    if larger is None or not small:
-        return "–"
-    ratio = larger / small
-    return (
-        f"{ratio:,.0f} x less"
-        if ratio >= 2
-        else f"{ratio:.1f} x less"
-        if ratio >= 1
-        else f"{1 / ratio:.1f} x more"
-    )
