@@ -31,7 +31,7 @@ for line in $lines; do
     snips-slots)
         lilliput bench rows snips --dev dev -o snips-slots.jsonl
         learnt snips-slots tag-spans CC0-1.0
-        recipes="encoder-many head" ;;
+        recipes="encoder-many" ;;
     snips-intents)
         lilliput bench rows snips-intents --dev dev -o snips-intents.jsonl
         learnt snips-intents label CC0-1.0
@@ -39,7 +39,7 @@ for line in $lines; do
     presidio)
         lilliput bench rows presidio --dev dev -o presidio.jsonl
         learnt presidio tag-spans MIT
-        recipes="encoder-many head" ;;
+        recipes="encoder-many" ;;
     xsid-dutch)
         python "$here/benchmarks/xsid/dutch.py" xsid-dutch.jsonl
         learnt xsid-dutch label CC-BY-SA-4.0 -i "labels=$(python "$here/benchmarks/xsid/dutch.py" --labels)"

@@ -18,7 +18,7 @@ from tests.cli.conftest import Lilliput, lilliput
 
 pytestmark = pytest.mark.real
 __all__ = ["lilliput"]
-SHIPPED = "presidio-2"
+SHIPPED = "presidio-1"
 
 
 def test_a_shipped_specialist_made_again_says_the_same(
@@ -33,9 +33,9 @@ def test_a_shipped_specialist_made_again_says_the_same(
         pytest.skip(f"presidio's sentences cannot be fetched: {fetched.err}")
     collect = ("--agent", "tag-spans", "--file", "presidio.jsonl", "--split", "split", "--public")
     for command in (
-        ("collect", "presidio", *collect, "--licence", "MIT"),
-        ("scrub", "presidio"),
-        ("train", "presidio", "--recipe", "head"),
+        ("collect", "again", *collect, "--licence", "MIT"),
+        ("scrub", "again"),
+        ("train", "again", "--recipe", "encoder-many"),
     ):
         said = lilliput("learn", *command)
         assert said.code == 0, said.err
@@ -43,7 +43,7 @@ def test_a_shipped_specialist_made_again_says_the_same(
     texts = [row["text"] for row in rows if row["split"] != "train"]
     workspace = Workspace((builtin_root(), tmp_path))
     assert workspace.card(SHIPPED).specialism
-    shipped, again = workspace.card(SHIPPED).specialism, workspace.card("presidio-1").specialism
+    shipped, again = workspace.card(SHIPPED).specialism, workspace.card("again-1").specialism
     assert shipped is not None
     assert again is not None
     assert (again.data_hash, again.recipe_hash, again.kinds) == (
@@ -51,7 +51,7 @@ def test_a_shipped_specialist_made_again_says_the_same(
         shipped.recipe_hash,
         shipped.kinds,
     )
-    assert said_by(workspace, "presidio-1", texts) == said_by(workspace, SHIPPED, texts)
+    assert said_by(workspace, "again-1", texts) == said_by(workspace, SHIPPED, texts)
 
 
 def said_by(workspace: Workspace, name: str, texts: list[str]) -> list[list[tuple[Any, ...]]]:
