@@ -82,7 +82,7 @@ PHASES = {
 }
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_kill_before_any_change_of_a_file_costs_nothing(
     here: Path, cache: Path, kills: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

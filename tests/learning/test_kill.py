@@ -27,7 +27,7 @@ RUN = [
     "--agent",
     "label",
 ]
-KILLS = 8
+KILLS = 5
 
 
 def command(folder: Path) -> subprocess.Popen[bytes]:

@@ -16,7 +16,7 @@ from orchestrator.store import ModelStore
 from orchestrator.workspace import Workspace, builtin_root
 from tests.cli.conftest import Lilliput, lilliput
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]  # two minutes
 __all__ = ["lilliput"]
 SHIPPED = "presidio-1"
 
