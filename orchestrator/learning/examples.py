@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 
 from orchestrator.errors import ContentError
 from orchestrator.store.files import hash_of, replace_text
+from orchestrator.store.locks import locked
 from orchestrator.types import Json, Record
 
 Split = Literal["train", "dev", "test"]
@@ -27,7 +30,8 @@ class Example(Record):
     `origin` is `RUN/STEP` of the record, or `FILE:LINE`; the same text from several places is one example.
     `given_split`: where a data set says itself which rows are for what. `recorded_at`: when it was
     logged, the oldest of several; None, for a file. `inputs`: what else the agent was given, where the answer
-    depends on it and it is not always the same.
+    depends on it and it is not always the same. `written`: keyed hashes of the texts as they were before
+    personal data was taken out, which may leave another text where it stood among others.
     """
 
     text: str
@@ -37,6 +41,11 @@ class Example(Record):
     given_split: Split | None = None
     recorded_at: str | None = None
     inputs: Json = {}
+    written: tuple[str, ...] = ()
+
+    def is_among(self, known: Collection[str]) -> bool:
+        """Whether the text, as it is or as it was written, is one of those with these hashes."""
+        return self.id in known or any(mark in known for mark in self.written)
 
     @property
     def id(self) -> str:
@@ -58,8 +67,27 @@ class Example(Record):
 
 def text_id(text: str) -> str:
     """The same for texts that differ in case, spacing and punctuation alone."""
-    plain = _MARKS.sub(" ", text).strip().casefold()
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+    return hashlib.sha256(_plain(text)).hexdigest()[:16]
+
+
+def written_id(text: str, key: bytes) -> str:
+    """As `text_id`, for texts with personal data: without the key nobody can try them out (RFC 2104)."""
+    return hmac.new(key, _plain(text), hashlib.sha256).hexdigest()[:16]
+
+
+def own_key(state_dir: Path) -> bytes:
+    """This installation's, made at its first use; a key of another one recognises none of its texts."""
+    file = state_dir / "learning.key"
+    if not file.is_file():
+        with locked(file.with_name("learning.key.lock")):
+            if not file.is_file():
+                replace_text(file, secrets.token_hex(32))
+                file.chmod(0o600)
+    return bytes.fromhex(file.read_text("utf-8"))
+
+
+def _plain(text: str) -> bytes:
+    return _MARKS.sub(" ", text).strip().casefold().encode()
 
 
 def write_examples(file: Path, examples: Iterable[Example]) -> None:

@@ -29,7 +29,7 @@ from orchestrator.learning.cluster import Clusters, clusters_of
 from orchestrator.learning.collect import collect, need_learns
 from orchestrator.learning.curve import Epoch
 from orchestrator.learning.distil import Distilled, distil
-from orchestrator.learning.examples import Example, read_examples, write_examples
+from orchestrator.learning.examples import Example, own_key, read_examples, write_examples
 from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
 from orchestrator.learning.project import (
     OWN,
@@ -250,7 +250,7 @@ class Learner:
         purpose = self._purpose(name)
         chosen = model or self._answering(name)
         learnt_from = self._texts_of(chosen)
-        tested = [example for example in self.examples(name) if example.id not in learnt_from]
+        tested = [example for example in self.examples(name) if not example.is_among(learnt_from)]
         async with self._apart() as controller:
             found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
             key = controller.store.key(chosen)
@@ -321,7 +321,8 @@ class Learner:
             parts: list[Json] = answer.output["found"]
             return parts
 
-        return await scrub(raws, learns, None if public else found)
+        key = None if public else own_key(self.settings.state_dir)
+        return await scrub(raws, learns, None if public else found, key)
 
     async def _to_judge_by(self, specialist: str, learns: Learns, gold: FileSource | None) -> list[Example]:
         """The test rows; or a person's, but for those that it has learnt from."""
@@ -333,7 +334,7 @@ class Learner:
         public = isinstance(source, FileSource) and source.public
         examples, _ = await self._scrubbed(list(file_raws(gold, rows)), learns, public=public)
         learnt_from = self._texts_of(specialist)
-        return [example for example in examples if example.id not in learnt_from]
+        return [example for example in examples if not example.is_among(learnt_from)]
 
     @cached_property
     def _records(self) -> Records:
@@ -368,12 +369,13 @@ class Learner:
         return changes[-1].specialist
 
     def _texts_of(self, model: str) -> frozenset[str]:
-        """What a specialist has learnt from; nothing, for another model."""
+        """Hashes of what a specialist has learnt from, scrubbed and as written; none, for another model."""
         file = self.root / shelf.FOLDER / model / "lineage.json"
         if not file.is_file():
             return frozenset()
-        texts = json.loads(file.read_text("utf-8"))["texts"]
-        return frozenset(text for found in texts.values() for text in found)
+        lineage = json.loads(file.read_text("utf-8"))
+        scrubbed = (text for found in lineage["texts"].values() for text in found)
+        return frozenset([*scrubbed, *lineage.get("written", ())])
 
     @asynccontextmanager
     async def _apart(self) -> AsyncIterator[Controller]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orchestrator.learning.examples import Example, Split
+from orchestrator.learning.examples import Example, Split, written_id
 from orchestrator.learning.names import Words, find_names
 from orchestrator.types import Json, Learns, Record
 
@@ -54,10 +54,13 @@ class Replacement(NamedTuple):
     placeholder: str
 
 
-async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> tuple[list[Example], Scrubbed]:
+async def scrub(
+    raws: Sequence[Raw], learns: Learns, redact: Redact | None, key: bytes | None = None
+) -> tuple[list[Example], Scrubbed]:
     """Examples without personal data, and the report. `redact` gives the agent's `found` for a text.
 
-    Without `redact` the texts stay as they are: what is public needs no scrubbing.
+    Without `redact` the texts stay as they are: what is public needs no scrubbing. With a `key` examples can
+    be told again by their texts as they were written.
     """
     words = Words(raw.text for raw in raws)
     same: dict[str, list[Example]] = {}
@@ -74,7 +77,9 @@ async def scrub(raws: Sequence[Raw], learns: Learns, redact: Redact | None) -> t
             continue
         replaced.update(item.kind for item in found)
         text = replaced_in(raw.text, replacements)
-        example = Example(**{**raw._asdict(), "text": text, "answer": answer, "inputs": inputs})
+        written = (written_id(raw.text, key),) if key else ()
+        made = {"text": text, "answer": answer, "inputs": inputs, "written": written}
+        example = Example(**{**raw._asdict(), **made})
         same.setdefault(example.key, []).append(example)
     kept = list(_each_once(same.values(), left_out))
     report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))
@@ -142,7 +147,8 @@ def _each_once(same: Iterable[Sequence[Example]], left_out: Counter[str]) -> Ite
             left_out["the same text was answered differently"] += len(group)
             continue
         left_out.update({"the same text again": len(group) - 1} if len(group) > 1 else {})
-        yield group[0]
+        written = tuple(sorted({mark for example in group for mark in example.written}))
+        yield group[0].model_copy(update={"written": written})
 
 
 async def _found(text: str, words: Words, redact: Redact) -> list[_Found]:

@@ -287,6 +287,7 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
         "base_key": store.key(recipe.base),
         "data_hash": data_hash(examples),
         "texts": {name: sorted(e.id for e in examples if e.split == name) for name in ("train", "dev")},
+        "written": sorted(mark for e in examples if e.split != "test" for mark in e.written),
         "answered_by": dict(Counter(e.by for e in examples)),
     }
 

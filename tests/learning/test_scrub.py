@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.learning.examples import Example
+from orchestrator.learning.examples import Example, own_key
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
 from orchestrator.types import Json, Learns
 
@@ -154,3 +155,33 @@ async def test_words_of_a_tool_stay_as_they_are_beside_a_name(redact: Any) -> No
     raw = Raw("can Mark Jansen do it", {"a": 1}, "file", "f:1", inputs={"tool": tool, "who": "mark jansen"})
     (example,), _ = await scrub([raw], JSON, redact)
     assert example.inputs == {"tool": tool, "who": "[NAME_1]"}
+
+
+async def test_a_text_is_told_again_as_it_was_written(redact: Any) -> None:
+    """What stands for its personal data depends on the other texts; the keyed hash does not."""
+    text = "please give ronalda a new key"
+    others = [f"the key of ronalda number {n} is lost" for n in range(30)]
+    key, other_key = b"1" * 32, b"2" * 32
+    alone, _ = await scrub([Raw(text, "it", "file", "f:1")], LABEL, redact, key)
+    among, _ = await scrub([Raw(t, "it", "file", "f:1") for t in [text, *others]], LABEL, redact, key)
+    (example,) = alone
+    assert any(example.is_among(each.written) for each in among)
+    assert not any(example.is_among(each.written) for each in among[1:])
+    elsewhere, _ = await scrub([Raw(text, "it", "file", "f:1")], LABEL, redact, other_key)
+    assert not elsewhere[0].is_among(example.written)
+    without, _ = await scrub([Raw(text, "it", "file", "f:1")], LABEL, redact)
+    assert without[0].written == ()
+
+
+async def test_texts_that_became_the_same_are_each_told_again(redact: Any) -> None:
+    rows = [Raw(f"mail {name}@example.com the key", "it", "file", "f:1") for name in ("anna", "bert")]
+    (both,), _ = await scrub(rows, LABEL, redact, b"1" * 32)
+    singly = [(await scrub([row], LABEL, redact, b"1" * 32))[0][0] for row in rows]
+    assert set(both.written) == {mark for each in singly for mark in each.written}
+    assert len(both.written) == 2
+
+
+def test_the_key_is_this_installation_s_own(tmp_path: Path) -> None:
+    first = own_key(tmp_path / "one")
+    assert own_key(tmp_path / "one") == first != own_key(tmp_path / "two")
+    assert (tmp_path / "one" / "learning.key").stat().st_mode & 0o077 == 0
