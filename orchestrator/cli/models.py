@@ -19,7 +19,11 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Models of `
 
 
 @app.command("list")
-def list_models(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+def list_models(
+    every: Annotated[bool, typer.Option("--all", help="The float32 twins of specialists too.")] = False,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
     """List the models: installed or not, size, memory, how they run and what they can do."""
     from orchestrator.cli.console import print_json, print_table, size
 
@@ -28,6 +32,7 @@ def list_models(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
     cards = sorted(door.workspace.cards.values(), key=lambda card: (card.parameters or 0, card.name))
     if as_json:
         return print_json([_as_data(card, store) for card in cards])
+    shown = [card for card in cards if every or not (card.specialism and card.role == "twin")]
     rows = [
         (
             card.name,
@@ -38,7 +43,7 @@ def list_models(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
             ", ".join(sorted(card.capabilities)),
             card.role,
         )
-        for card in cards
+        for card in shown
     ]
     columns = ("model", "here", "size", "memory", "runs", "can", "role")
     return print_table(columns, rows, right=("size", "memory"))

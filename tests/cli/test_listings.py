@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,16 @@ def test_a_broken_file_stops_a_run_with_file_and_line_but_not_a_listing(
     said = lilliput("run", "hello", "--workflow", "notes")
     assert said.code == 2
     assert f"{card}:5" in said.err
+
+
+def test_twins_of_specialists_are_listed_only_when_asked_for(desk: Path, lilliput: Lilliput) -> None:
+    said = {"agent": "label", "base": "small", "recipe": "head", "recipe_hash": "1", "data_hash": "2"}
+    trained = f"specialism: {json.dumps({**said, 'trained_at': '2026'})}"
+    small = (desk / "models" / "small.yaml").read_text()
+    for name, role in (("own-1", "candidate"), ("own-1-f32", "twin")):
+        card = small.replace("name: small", f"name: {name}").replace("role: crew", f"role: {role}")
+        (desk / "models" / f"{name}.yaml").write_text(f"{card.rstrip()}\n{trained}\n")
+    listed = lilliput("models", "list").out
+    assert "own-1 " in listed
+    assert "own-1-f32" not in listed
+    assert "own-1-f32" in lilliput("models", "list", "--all").out
