@@ -114,7 +114,6 @@ def _verdict_row(ruled: Ruled) -> dict[str, Any]:
         "difference": f"{100 * verdict.difference.value:+.1f}",
         "n": f"{verdict.difference.n:,}",
         "seconds": times_less(large.seconds, small.seconds),
-        "joules": times_less(large.joules, small.joules),
         "reason": verdict.reason,
     }
 
