@@ -84,11 +84,9 @@ def _texts(folder: Path, settings: Settings, tokens: int) -> Iterator[str]:
     tokenizer.no_truncation()
     rows, start = [case.inputs["text"] for case in _cases(settings)], 0
     while True:
-        words = " ".join(rows[(start + step) % len(rows)] for step in range(tokens)).split()
-        many = tokens - 2  # the two that every text is framed by
-        while len(tokenizer.encode(" ".join(words[:many])).ids) > tokens:
-            many -= 1
-        yield " ".join(words[:many])
+        text = " ".join(rows[(start + step) % len(rows)] for step in range(tokens))
+        last = tokenizer.encode(text).offsets[tokens - 2]  # a text is framed by two tokens of its own
+        yield text[: last[1]]
         start += 1
 
 
