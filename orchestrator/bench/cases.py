@@ -64,7 +64,7 @@ class Code:
         )
         self._materials: Callable[[Files, Path], None] | None = getattr(module, "materials", None)
         self._training: Callable[[Files], Iterable[Case]] | None = getattr(module, "training", None)
-        self._lesson: Callable[[Case], Json] = getattr(module, "lesson", _lesson)
+        self._lesson: Callable[[Case], Json] = getattr(module, "lesson", plain_lesson)
         self._keep: Callable[[Any], Any] = getattr(module, "keep", lambda answer: answer)
         self._none_may_be_right = bool(getattr(module, "NO_ANSWER_MAY_BE_RIGHT", False))
 
@@ -135,7 +135,7 @@ class Code:
         return ContentError(said, file=self.file, line=line_in(self.file, error), hint="See docs/bench.md.")
 
 
-def _lesson(case: Case) -> Json:
+def plain_lesson(case: Case) -> Json:
     """Parts of a text are written as `[kind, start, end]` in cases; anything else is the label as it is."""
     text, gold = case.inputs["text"], case.gold
     if isinstance(gold, list):

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import model_validator
 
-from orchestrator.bench.cases import Case, Code, Files, Scored
+from orchestrator.bench.cases import Case, Code, Files, Scored, plain_lesson
 from orchestrator.bench.data import DatasetCard
 from orchestrator.errors import ContentError
 from orchestrator.kit.examples import Example, without_neighbours, write_examples
-from orchestrator.types import ModelFile, Record, RunResult
+from orchestrator.types import Json, ModelFile, Record, RunResult
 
 
 class Table(Record):
@@ -98,6 +98,12 @@ class TableCode(Code):
 
     def kept(self, answer: Any) -> Any:
         return None if answer is None else without_neighbours(answer)
+
+    def training(self, files: Files) -> list[Case] | None:
+        return None
+
+    def lesson(self, case: Case) -> Json:
+        return plain_lesson(case)
 
     def metrics(self, pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         return {}

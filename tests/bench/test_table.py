@@ -61,6 +61,17 @@ def test_what_is_measured_is_not_learned_from(root: Path) -> None:
         open_bench(root)
 
 
+def test_its_rows_are_a_file_to_learn_from(root: Path) -> None:
+    rows = [(row["text"], row["label"], row["split"]) for row in open_bench(root).rows("tickets")]
+    assert rows[:4] == [
+        ("My screen is black", "it", "train"),
+        ("Where is my pay slip?", "hr", "train"),
+        ("We owe you money", "finance", "train"),
+        ("The printer jams", "it", "dev"),
+    ]
+    assert rows[-1] == ("Hallo?", None, "test")
+
+
 def test_one_file_cannot_be_both(root: Path) -> None:
     file = root / "benchmarks/tickets/benchmark.yaml"
     file.write_text(file.read_text("utf-8").replace("older.csv", "tickets.csv"), "utf-8")
