@@ -24,19 +24,7 @@ from orchestrator.run import Outcome, Run
 from orchestrator.runtimes.pool import Lease, ModelPool
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
-from orchestrator.types import (
-    Answer,
-    Bar,
-    Calibration,
-    Check,
-    Decision,
-    Json,
-    Learns,
-    Route,
-    Routed,
-    Step,
-    Usage,
-)
+from orchestrator.types import Answer, Bar, Calibration, Check, Decision, Json, Route, Routed, Step, Usage
 from orchestrator.workspace import Machine, Workspace
 
 ExtraCheck = Callable[[Any], str | None]
@@ -240,7 +228,7 @@ class Asker:
             language=language if isinstance(language, str) else None,
             models=spec.models,
             fixed=defining_hashes(spec.learns, inputs) if spec.learns else {},
-            kinds=_kinds_asked(spec.learns, inputs),
+            kinds=spec.learns.kinds_in(inputs) if spec.learns else frozenset(),
         )
         here = routing.Surroundings(
             installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
@@ -286,12 +274,6 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
         reason = place.extra(reply.answer.output)
         checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
     return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next, bar=place.bar)
-
-
-def _kinds_asked(learns: Learns | None, inputs: Json) -> frozenset[str]:
-    if learns is None or learns.kind != "spans":
-        return frozenset()
-    return frozenset(inputs.get(str(learns.choices)) or ())
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

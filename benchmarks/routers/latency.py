@@ -15,7 +15,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,15 @@ async def main(model: str) -> None:
     settings, workspace = load_settings().settings, Workspace((builtin_root(),))
     async with open_controller(workspace, settings) as controller:
         folder = controller.store.folder(model)
-        given = _given(settings)
+        cases = _cases(settings)
+        given = {"labels": cases[0].inputs["labels"], "no_label": "none of these"}
         found: Json = {
             "model": model,
             "read_tokens": workspace.card(model).options["max_tokens"],
             "n": ROUNDS,
         }
         for tokens in TOKENS:
-            texts = _texts(folder, settings, tokens)
+            texts = _texts(folder, [case.inputs["text"] for case in cases], tokens)
             found[f"{tokens} tokens"] = await _timed(controller, model, given, texts)
     found["environment"] = describe_environment(builtin_root()).model_dump(mode="json")
     replace_text(HERE / "latency.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -71,18 +72,13 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {f"p{at}": round(float(np.percentile(seconds, at)) * 1000, 2) for at in (50, 95)}
 
 
-def _given(settings: Settings) -> Json:
-    case = _cases(settings)[0]
-    return {"labels": case.inputs["labels"], "no_label": "none of these"}
-
-
-def _texts(folder: Path, settings: Settings, tokens: int) -> Iterator[str]:
+def _texts(folder: Path, rows: Sequence[str], tokens: int) -> Iterator[str]:
     """Each begins at another row."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
-    rows, start = [case.inputs["text"] for case in _cases(settings)], 0
+    start = 0
     while True:
         text = " ".join(rows[(start + step) % len(rows)] for step in range(tokens))
         last = tokenizer.encode(text).offsets[tokens - 2]  # a text is framed by two tokens of its own

@@ -6,8 +6,7 @@
 There is no Dutch training data: the 300 Dutch sentences are what is measured. So the larger model translates
 the English ones. Added are requests of SNIPS, whose seven intents are among the sixteen. An English sentence
 whose Dutch translation is measured is left out, in both. Of every ten sentences one is to choose by, with its
-translation. Translations are runs in the
-records: one that was interrupted goes on.
+translation. Translations are runs in the records: one that was interrupted goes on.
 """
 
 from __future__ import annotations

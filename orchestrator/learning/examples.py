@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from orchestrator.errors import ContentError
 from orchestrator.store.files import hash_of, replace_text
 from orchestrator.store.locks import locked
-from orchestrator.types import Json, Record
+from orchestrator.types import Json, Learns, Record
 
 Split = Literal["train", "dev", "test"]
 # Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
@@ -46,6 +46,11 @@ class Example(Record):
     def is_among(self, known: Collection[str]) -> bool:
         """Whether the text, as it is or as it was written, is one of those with these hashes."""
         return self.id in known or any(mark in known for mark in self.written)
+
+    def as_input(self, learns: Learns, fixed: Json) -> Json:
+        """What the agent is given, with what is the same for all; a value None is left out of that."""
+        given = {name: value for name, value in fixed.items() if value is not None}
+        return {**given, **self.inputs, learns.text: self.text}
 
     @property
     def id(self) -> str:

@@ -94,9 +94,8 @@ async def ask_all(
     """Every row as a task of its own, one after the other."""
     answers, results = [], []
     for done, example in enumerate(tested, start=1):
-        given = {key: value for key, value in purpose.fixed.items() if value is not None}
         task = Task(
-            input={**given, **example.inputs, purpose.learns.text: example.text},
+            input=example.as_input(purpose.learns, purpose.fixed),
             agent=purpose.agent,
             route=route,
             cache_salt=route,

@@ -144,7 +144,7 @@ class Learner:
         project = open_project(self.settings.state_dir, name)
         learns = need_learns(self.workspace.agent(project.agent))
         oldest = oldest_allowed(project.agent, self.allowed)
-        raws = fresh(list(raws_of(project, learns, self._records)), oldest)
+        raws = fresh(raws_of(project, learns, self._records), oldest)
         public = isinstance(project.source, FileSource) and project.source.public
         examples, report = await self._scrubbed(raws, learns, public=public)
         write_examples(self._folder(name) / EXAMPLES, examples)

@@ -262,7 +262,7 @@ def _card(
                 recipe_hash=hash_of(recipe.model_dump()),
                 data_hash=data_hash(examples),
                 fixed=_fixed(purpose),
-                kinds=tuple(sorted(purpose.fixed[str(purpose.learns.choices)] if _marks(purpose) else ())),
+                kinds=tuple(sorted(purpose.learns.kinds_in(purpose.fixed))),
                 trained_at=utc_now(),
             ),
         }
@@ -272,12 +272,8 @@ def _card(
 def _fixed(purpose: Purpose) -> dict[str, str]:
     """Hashes of what must be the same when it is asked: all that defines the task, but for kinds to mark."""
     hashes = defining_hashes(purpose.learns, purpose.fixed)
-    free = purpose.learns.choices if _marks(purpose) else None
+    free = purpose.learns.choices if purpose.learns.kind == "spans" else None
     return {name: value for name, value in hashes.items() if name != free}
-
-
-def _marks(purpose: Purpose) -> bool:
-    return purpose.learns.kind == "spans"
 
 
 def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> dict[str, Any]:

@@ -24,8 +24,6 @@ from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.types import GenerateRequest, Generation, Json, Learns, ModelCard
 
-_FEWEST = 1
-
 
 async def turns_of(
     agent: Agent,
@@ -53,7 +51,7 @@ async def turns_of(
     finally:
         session.close()
     turns = [turn for turn in found if turn and len(turn.prompt) + len(turn.answer) <= max_tokens]
-    if len(turns) < _FEWEST:
+    if not turns:
         raise UserError(
             f"None of {len(examples)} examples fits into {max_tokens} tokens and the schema of its request.",
             hint="Raise `max_tokens` in the recipe, or look at the answers in the file.",
@@ -64,9 +62,7 @@ async def turns_of(
 async def _turn(
     agent: Agent, learns: Learns, fixed: Json, example: Example, session: NativeGenerator
 ) -> Turn | None:
-    given = {name: value for name, value in fixed.items() if value is not None}
-    inputs = {**given, **example.inputs, learns.text: example.text}
-    request = await heard_request(agent, inputs, session.card)
+    request = await heard_request(agent, example.as_input(learns, fixed), session.card)
     written = {learns.under: example.answer} if learns.under else example.answer
     if request is None or not _allows(request, written):
         return None

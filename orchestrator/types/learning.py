@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,10 @@ class Learns(Record):
     choices: str | None = None
     fixed: tuple[str, ...] = ()
     under: str | None = None
+
+    def kinds_in(self, inputs: Mapping[str, Any]) -> frozenset[str]:
+        """What is to be marked in a text; nothing, where labels or anything else is answered."""
+        return frozenset(inputs.get(str(self.choices)) or ()) if self.kind == "spans" else frozenset()
 
 
 class Specialism(Record):

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.agent import Call
 from orchestrator.kit.examples import Example, read_examples
-from orchestrator.kit.spans import Span, read_quoted
+from orchestrator.kit.spans import Span, part_of, read_quoted
 from orchestrator.types import Answer
 
 _WORD = re.compile(r"\w+(?:[’'.-]\w+)*|[^\w\s]")
@@ -18,7 +18,7 @@ _WORD = re.compile(r"\w+(?:[’'.-]\w+)*|[^\w\s]")
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     text = inputs["text"]
     spans = tag(text, known_values(read_examples(call.find_folder(inputs["folder"]))))
-    return Answer(output={"spans": [{**s._asdict(), "text": text[s.start : s.end]} for s in spans]})
+    return Answer(output={"spans": [part_of(text, *span) for span in spans]})
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from orchestrator.agent import Call
-from orchestrator.kit.spans import Span
+from orchestrator.kit.spans import Span, part_of
 from orchestrator.types import Answer
 
 # In this order: what was found first keeps its place.
@@ -26,7 +26,7 @@ _COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     text = inputs["text"]
     spans = find(text)
-    return Answer(output={"spans": [{**s._asdict(), "text": text[s.start : s.end]} for s in spans]})
+    return Answer(output={"spans": [part_of(text, *span) for span in spans]})
 
 
 def find(text: str) -> list[Span]:

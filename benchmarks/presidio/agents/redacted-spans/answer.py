@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.agent import Call
-from orchestrator.kit.spans import Span, spans_of
+from orchestrator.kit.spans import Span, part_of, spans_of
 from orchestrator.types import Answer
 
 _KINDS = {
@@ -22,7 +22,7 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     text = inputs["text"]
     exact = [Span(_KINDS[item["kind"]], item["start"], item["end"]) for item in inputs["found"]]
     spans = joined(exact, sorted(spans_of({"spans": inputs.get("marked")}), key=lambda span: span.start))
-    return Answer(output={"spans": [{**s._asdict(), "text": text[s.start : s.end]} for s in spans]})
+    return Answer(output={"spans": [part_of(text, *span) for span in spans]})
 
 
 def joined(exact: list[Span], marked: list[Span]) -> list[Span]:
