@@ -94,14 +94,15 @@ class Asker:
         """Answer a subtask. `extra` is one more check, which must hold before an answer is accepted."""
         agent, started = self.agent(name), utc_now()
         try:
-            agent.validate_input(inputs)
+            if (name, inputs) != (run.task.agent, run.task.input):  # those were looked at before the run
+                agent.validate_input(inputs)
             calibrations = self._calibrations(agent, inputs)
             route = self._route(run, agent, inputs, policy or run.task.route, calibrations)
         except LilliputError as error:
             failed = run.step(subtask, started, "failed", agent=name, inputs=inputs, error=str(error))
             await run.journal.add_step(failed)
             return Outcome("failed")
-        await run.journal.emit(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
+        run.journal.post(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
         ladder = route.ladder or (None,)
         for rung, model in enumerate(ladder, start=1):
             bar = _bar(calibrations.get(model or ""), route.policy)
@@ -230,8 +231,9 @@ class Asker:
             fixed=defining_hashes(spec.learns, inputs) if spec.learns else {},
             kinds=spec.learns.kinds_in(inputs) if spec.learns else frozenset(),
         )
+        able = [name for name, card in cards.items() if routing.unable(card, need) is None]
         here = routing.Surroundings(
-            installed=frozenset(name for name in cards if self._store.state(name) == "installed"),
+            installed=frozenset(name for name in able if self._store.state(name) == "installed"),
             memory_budget_bytes=self._settings.memory_budget_bytes,
             spendable_usd=run.spending.usd_left,
             proven={

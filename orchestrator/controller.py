@@ -108,7 +108,7 @@ class Controller:
             with self.meter.run() as own:
                 async with asyncio.timeout(run.spending.seconds_left):
                     plan = await self._plan(run)
-                    await run.journal.emit(Planned(run_id=run.journal.run_id, plan=plan))
+                    run.journal.post(Planned(run_id=run.journal.run_id, plan=plan))
                     outcomes = await self._execute(run, plan)
                 end = ending(plan, outcomes, run.scope, run.journal.steps)
         except TimeoutError:

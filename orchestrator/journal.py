@@ -1,7 +1,8 @@
 """Carries a run's events: to the records first, then to whoever listens.
 
-An event is handed on only after it was written, so that nobody sees what a crash could take back. Progress
-(text that is being written right now) is handed on without being recorded.
+An event is handed on only after it was written, so that nobody sees what a crash could take back. A plan and
+a route are written while the model that they name is at work already. Progress (text that is being written
+right now) is handed on without being recorded.
 """
 
 from __future__ import annotations
@@ -25,14 +26,26 @@ class Journal:
         self.run_id = started.run_id
         self.steps: list[Step] = []
         self._seq = 1
+        self._posted: list[asyncio.Task[None]] = []
         self._queue.put_nowait(started)
 
     async def emit(self, event: Event) -> None:
+        """Write it, after all that was posted before. Raises UserError where either cannot be written."""
+        posted, self._posted = self._posted, []
+        for write in posted:
+            await asyncio.shield(write)  # what was posted is written, even if this is cancelled
+        await self._write(event)
+
+    def post(self, event: Event) -> None:
+        """Have it written while the work goes on; what goes wrong with that is raised by the next `emit`."""
+        self._posted.append(asyncio.create_task(self._write(event)))
+
+    async def _write(self, event: Event) -> None:
         async with self._lock:
             # Taken before the write: one that is cancelled half-way may still arrive in its thread.
             seq, self._seq = self._seq, self._seq + 1
             await asyncio.to_thread(self._records.append, event, seq)
-        self._queue.put_nowait(event)
+            self._queue.put_nowait(event)
 
     async def add_step(self, step: Step) -> Step:
         """Number the step, record it, and tell. Returns it with its number."""

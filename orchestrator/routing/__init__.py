@@ -12,7 +12,7 @@ from itertools import chain
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
 from orchestrator.routing import all_reference, all_small, budget, cascade, fixed, only, smallest_capable
 from orchestrator.routing.evidence import promoted, proven
-from orchestrator.routing.filters import Need, Surroundings, rejections
+from orchestrator.routing.filters import Need, Surroundings, rejections, unable
 from orchestrator.routing.policy import Policy
 from orchestrator.types import AgentSpec, ModelCard, Rejected, Route
 
@@ -39,6 +39,7 @@ __all__ = [
     "promoted",
     "proven",
     "route",
+    "unable",
 ]
 
 

@@ -27,8 +27,9 @@ class Need(Record):
 class Surroundings(Record):
     """What this machine can offer. `spendable` is what the run's budget still allows, in US dollars.
 
-    `proven`: the models that a benchmark found to be as good as the reference at what this agent does, and
-    where that was. `calibrated`: those whose confidence was held against answers to this very task.
+    `installed`: among the models that are able to do it. `proven`: those that a benchmark found to be as good
+    as the reference at what this agent does, and where that was. `calibrated`: those whose confidence was
+    held against answers to this very task.
     """
 
     installed: frozenset[str]
@@ -51,6 +52,11 @@ def rejections(card: ModelCard, need: Need, here: Surroundings) -> str | None:
 
 
 def _capability(card: ModelCard, need: Need, here: Surroundings) -> str | None:
+    return unable(card, need)
+
+
+def unable(card: ModelCard, need: Need) -> str | None:
+    """Why this model could not do it on any machine, or None."""
     if card.specialism:
         return _specialism(card.specialism, need)
     lacking = need.capabilities - card.capabilities
