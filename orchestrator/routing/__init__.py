@@ -61,7 +61,7 @@ def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
 def check_able(policy: str, agents: Iterable[AgentSpec], cards: Mapping[str, ModelCard]) -> None:
     """Raises InvalidInput where a policy names models and none of them can do what an agent needs."""
     named = named_models(policy)
-    unserved = [spec for spec in agents if named and not _able(spec, named, cards)]
+    unserved = [spec for spec in agents if named and spec.needs and not _able(spec, named, cards)]
     if unserved:
         smallest_first = sorted(cards, key=lambda name: (cards[name].parameters or 0, name))
         others = (_able(spec, smallest_first, cards)[:1] for spec in unserved)

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import routing
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
 from orchestrator.routing import Need, Surroundings
-from orchestrator.types import Evidence, ModelCard, RemoteEndpoint, Route
+from orchestrator.types import AgentSpec, Evidence, ModelCard, RemoteEndpoint, Route
 
 GENERATE = frozenset({"generate", "json-schema"})
 HERE = Surroundings(
@@ -32,6 +32,7 @@ def card(name: str, parameters: int | None = 1, **fields: Any) -> ModelCard:
 TINY, SMALL = card("tiny", 100), card("small", 500)
 LARGE = card("large", 1500, role="reference")
 CREW = [LARGE, SMALL, TINY]
+WORK = [("code", frozenset()), ("other", GENERATE)]
 
 
 def evidence(ruling: str) -> Evidence:
@@ -165,6 +166,15 @@ class TestPolicies:
     def test_exact_code_needs_no_model(self) -> None:
         route = decide("cascade", CREW, capabilities=frozenset())
         assert (route.model, route.ladder) == (None, ())
+
+    def test_a_policy_that_names_a_specialist_does_not_keep_exact_code_from_its_work(self) -> None:
+        trained = {"agent": "b", "base": "tiny", "recipe": "r", "trained_at": "then"}
+        taught = card("taught", specialism={**trained, **dict.fromkeys(("recipe_hash", "data_hash"), "x")})
+        code, other = (AgentSpec(name=name, description="", input={}, needs=needs) for name, needs in WORK)
+        cards = {"taught": taught, "tiny": TINY}
+        routing.check_able("only:taught", [code], cards)
+        with pytest.raises(InvalidInput, match="nothing can answer agent 'other'"):
+            routing.check_able("only:taught", [code, other], cards)
 
     @pytest.mark.parametrize("policy", ["casade", "fixed", "fixed:tinny", ""])
     def test_a_policy_that_does_not_exist(self, policy: str) -> None:
