@@ -28,6 +28,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from numpy.typing import NDArray
 
 from orchestrator.errors import ContentError, InvalidInput, ModelError, Truncated
+from orchestrator.memo import VectorMemo
 from orchestrator.runtimes.base import (
     Classifier,
     Embedder,
@@ -35,6 +36,7 @@ from orchestrator.runtimes.base import (
     Language,
     LanguageDetector,
     OnText,
+    PairScorer,
     Session,
     Tagged,
     Tagger,
@@ -61,43 +63,6 @@ _TEMPLATES = SandboxedEnvironment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
 )
 _TEMPLATES.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
-
-
-_STACKS = 16
-
-
-class VectorMemo:
-    """Embeddings of texts that come back call after call (labels, tool descriptions, documents), by model.
-
-    The least recently used are forgotten first.
-    """
-
-    def __init__(self, limit: int = 50_000) -> None:
-        self._limit = limit
-        self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}
-        self._stacks: dict[tuple[str, tuple[str, ...]], NDArray[np.float32]] = {}
-
-    def stack(self, model: str, texts: tuple[str, ...]) -> NDArray[np.float32] | None:
-        """The vectors of exactly these texts as one array, if they were last asked for together."""
-        return self._stacks.get((model, texts))
-
-    def put_stack(self, model: str, texts: tuple[str, ...], vectors: NDArray[np.float32]) -> None:
-        self._stacks[model, texts] = vectors
-        for oldest in list(self._stacks)[:-_STACKS]:
-            del self._stacks[oldest]
-
-    def known(self, model: str, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        found = {text: self._vectors[model, text] for text in texts if (model, text) in self._vectors}
-        self.put(model, found)
-        return found
-
-    def put(self, model: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        for text, vector in vectors.items():
-            self._vectors.pop((model, text), None)  # so that it goes to the end, as the newest
-            self._vectors[model, text] = vector
-        if (excess := len(self._vectors) - self._limit) > 0:
-            for oldest in list(self._vectors)[:excess]:
-                del self._vectors[oldest]
 
 
 class Call:
@@ -211,6 +176,13 @@ class Call:
         made = await session.tag([text], kinds)
         self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
         return made.parts[0], made.least_sure[0]
+
+    async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """How well the second text of each pair fits the first, in [0, 1]; shape (pairs,)."""
+        session: PairScorer = self._need(PairScorer)
+        made = await session.score_pairs(pairs)
+        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        return made.scores
 
     async def detect_language(self, text: str) -> Language:
         session: LanguageDetector = self._need(LanguageDetector)

@@ -16,8 +16,9 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from orchestrator import checking, routing
-from orchestrator.agent import Agent, Call, VectorMemo, defining_hashes, load_agent
+from orchestrator.agent import Agent, Call, defining_hashes, load_agent
 from orchestrator.errors import LilliputError, ModelError
+from orchestrator.memo import VectorMemo
 from orchestrator.meter import Meter, priced
 from orchestrator.records import utc_now
 from orchestrator.run import Outcome, Run

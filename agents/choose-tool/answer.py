@@ -1,6 +1,7 @@
 """Score every tool against the text, and take the best one when it is likely to fit at all.
 
-Three cheap signals: the cosine between the text and the tool's card (name, description, argument names), and
+A specialist that was trained for this judges each tool with the text in sight. Without one there are three
+cheap signals: the cosine between the text and the tool's card (name, description, argument names), and
 two word overlaps that an encoder blurs: how much of the tool's name and description the text mentions, and
 how much of its required arguments' names. A logistic function with calibrated weights makes one probability
 of them. One number both ranks and decides whether to abstain.
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 from orchestrator.agent import Call
 from orchestrator.kit.toolschema import card_text
 from orchestrator.kit.words import coverage, split_name, word_set
+from orchestrator.runtimes.base import PairScorer
 from orchestrator.types import Answer
 
+TRAINED_THRESHOLD = 0.5  # a specialist's scores are probabilities
 FEATURES = ("cosine", "tool_words", "argument_words")
 
 
@@ -27,20 +30,30 @@ async def answer(inputs: dict[str, Any], call: Call) -> Answer:
     tools: list[dict[str, Any]] = inputs["tools"]
     if not tools:
         return _abstain("there are no tools to choose from", 0.0, None, None)
-    cosines = await _cosines(inputs["text"], tools, call)
-    fits = probabilities(features(inputs["text"], tools, cosines), call.spec.options["weights"])
+    trained = call.offers(PairScorer)
+    fits = await (_judged if trained else _weighed)(inputs["text"], tools, call)
     order = np.argsort(-fits, kind="stable")
     best, score = tools[order[0]], float(fits[order[0]])
     second = int(order[1]) if len(tools) > 1 else None
     runner_up = None if second is None else str(tools[second]["name"])
     margin = None if second is None else round(score - float(fits[second]), 4)
     given = inputs.get("threshold")
-    threshold = call.spec.options["threshold"] if given is None else given
+    own = TRAINED_THRESHOLD if trained else call.spec.options["threshold"]
+    threshold = own if given is None else given
     if score < threshold:
         reason = f"the best, {best['name']}, fits with {score:.2f}, which is below {threshold:.2f}"
         return _abstain(reason, score, margin, runner_up)
     reason = f"{best['name']} fits with {score:.2f}" + (f", next {runner_up}" if runner_up else "")
     return Answer(output=_output(best, score, margin, runner_up, reason), confidence=score, reason=reason)
+
+
+async def _judged(text: str, tools: Sequence[Mapping[str, Any]], call: Call) -> NDArray[np.float64]:
+    return (await call.score_pairs([(text, card_text(tool)) for tool in tools])).astype(np.float64)
+
+
+async def _weighed(text: str, tools: Sequence[Mapping[str, Any]], call: Call) -> NDArray[np.float64]:
+    cosines = await _cosines(text, tools, call)
+    return probabilities(features(text, tools, cosines), call.spec.options["weights"])
 
 
 def features(

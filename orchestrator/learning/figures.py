@@ -13,11 +13,11 @@ from orchestrator.types import Learns
 def figures_of(learns: Learns, answers: Sequence[Any], tested: Sequence[Example]) -> dict[str, float]:
     """In [0, 1], by name; none for answers that are anything. What is no answer is wrong.
 
-    Labels: accuracy on rows that have one, and where some have none: the share of these that were told so,
-    and of the others. Parts of a text: F1, precision, recall, and how often all of a text is right.
+    Labels and choices: accuracy on rows that have one, and where some have none: the share of these that were
+    told so, and of the others. Parts of a text: F1, precision, recall, and how often all of a text is right.
     """
     golds = [example.answer for example in tested]
-    if learns.kind == "label":
+    if learns.kind in ("label", "choice"):
         return _labels(answers, golds)
     if learns.kind == "spans":
         found = [answer if isinstance(answer, list) else () for answer in answers]

@@ -59,8 +59,8 @@ def insist_on_kind(learns: Learns, source: FileSource, rows: Sequence[FileRow]) 
 
 def _problem(learns: Learns, row: FileRow) -> str | None:
     answer = row.answer
-    if learns.kind == "label" and not (answer is None or isinstance(answer, str)):
-        return "a label is text, or nothing where none fits"
+    if learns.kind in ("label", "choice") and not (answer is None or isinstance(answer, str)):
+        return f"a {learns.kind} is text, or nothing where none fits"
     if learns.kind != "spans":
         return None
     parts: list[Any] = answer if isinstance(answer, list) else [None]
@@ -109,7 +109,7 @@ def _logged(
         if place in places and isinstance(step.output, dict):
             text = str(step.inputs[learns.text])
             answer, by = step.output.get(learns.answer), step.model or "code"
-            others = _others(learns, step.inputs) if learns.kind == "json" else {}
+            others = _others(learns, step.inputs) if learns.kind in ("json", "choice") else {}
             yield Raw(text, answer, by, place, step.started_at, inputs=others)
 
 

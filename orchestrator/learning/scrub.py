@@ -173,7 +173,7 @@ def _replacements(text: str, found: Sequence[_Found]) -> list[Replacement]:
 
 def _answer(raw: Raw, replacements: Sequence[Replacement], learns: Learns) -> Any:
     """The answer to the text as it is now."""
-    if learns.kind == "label":
+    if learns.kind in ("label", "choice"):
         return raw.answer
     if learns.kind == "spans":
         return [_moved(span, raw.text, replacements) for span in raw.answer]

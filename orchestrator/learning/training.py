@@ -23,6 +23,7 @@ from orchestrator.learning.encoder_training import train_encoder
 from orchestrator.learning.examples import Example
 from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
+from orchestrator.learning.pairs import pairs_of
 from orchestrator.learning.project import OWN
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Task, settled, task_for
@@ -102,7 +103,8 @@ async def fit(
     if recipe.method == "generator":
         return Fitted(await _train_generator(purpose, recipe, split, store, settings, work, report), None)
     every = [example for found in split.values() for example in found]
-    task = task_for(purpose.learns, purpose.fixed, every)
+    pairs = await pairs_of(purpose.code, purpose.learns, purpose.fixed, every, store.cards[recipe.base])
+    task = task_for(purpose.learns, purpose.fixed, every, pairs)
     if recipe.method == "head":
         trained = await _train_head(recipe, task, split, store, settings, report)
     else:
@@ -161,7 +163,7 @@ async def _train_head(
     if task.head.kind != "classify":
         raise UserError(f"Recipe {recipe.name!r} trains a head for labels; take one with `method: encoder`.")
     store.sources(recipe.base)  # what the specialist's own installation takes from then on
-    rows = {name: [task.row(e, None) for e in found] for name, found in split.items()}
+    rows = {name: [row for e in found for row in task.rows(e, str)] for name, found in split.items()}
     vectors = {
         name: await embedded([e.text for e in found], recipe.base, store, settings, recipe.max_tokens)
         for name, found in split.items()
@@ -189,7 +191,7 @@ def _train_encoder(
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(recipe.max_tokens)
-    rows = [[task.row(e, tokenizer.encode(e.text)) for e in found] for found in split.values()]
+    rows = [[row for e in found for row in task.rows(e, tokenizer.encode)] for found in split.values()]
     return train_encoder(recipe, task, base, rows[0], rows[1], work, report, begin)
 
 
@@ -204,7 +206,7 @@ async def _train_generator(
 ) -> Trained:
     if purpose.learns.kind != "json":
         raise UserError(
-            f"Recipe {recipe.name!r} trains a generator, and agent {purpose.agent} answers labels or parts.",
+            f"Recipe {recipe.name!r} trains a generator, and agent {purpose.agent} writes no JSON.",
             hint="Take a recipe with `method: encoder`, whose specialist answers a hundred times faster.",
         )
     turns = partial(turns_of, purpose.code, purpose.learns, purpose.fixed, store=store, settings=settings)
@@ -297,4 +299,5 @@ def _capabilities(learns: Learns, base: ModelCard) -> frozenset[Capability]:
     """A head answers one kind of call; a generator goes on doing what it did."""
     if learns.kind == "json":
         return base.capabilities
-    return frozenset({"classify" if learns.kind == "label" else "tag"})
+    answers: dict[str, Capability] = {"label": "classify", "spans": "tag", "choice": "score-pairs"}
+    return frozenset({answers[learns.kind]})

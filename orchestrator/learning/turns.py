@@ -79,12 +79,12 @@ def _allows(request: GenerateRequest, written: Any) -> bool:
 async def heard_request(agent: Agent, inputs: Json, card: ModelCard) -> GenerateRequest | None:
     """The first request that the agent makes of a model; None where it answers by itself."""
     listener = _Listener(card)
-    with contextlib.suppress(_Heard):
+    with contextlib.suppress(Heard):
         await agent.answer(inputs, Call(agent.spec, listener))
     return listener.request
 
 
-class _Heard(BaseException):
+class Heard(BaseException):
     """Not an error: an agent that catches errors must not catch it."""
 
 
@@ -99,7 +99,7 @@ class _Listener:
 
     async def generate(self, request: GenerateRequest, on_text: OnText | None = None) -> Generation:
         self.request = request
-        raise _Heard
+        raise Heard
 
     def count_tokens(self, request: GenerateRequest) -> int:
         return 0

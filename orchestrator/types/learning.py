@@ -16,12 +16,13 @@ class Learns(Record):
     """How a specialist for an agent is trained from what the agent answered.
 
     It reads the input `text` and answers the output `answer`: one of the labels in the input `choices`
-    (`kind: label`), parts of the text of the kinds in `choices` (`kind: spans`), or anything (`kind: json`).
-    The inputs in `fixed` define the task: what was learnt with one value of them holds for no other.
+    (`kind: label`), parts of the text of the kinds in `choices` (`kind: spans`), the name of one of the
+    things in `choices`, which are others in each call (`kind: choice`), or anything (`kind: json`). The
+    inputs in `fixed` define the task: what was learnt with one value of them holds for no other.
     `under`: a model writes the answer under this name, in an object of its own; None: it writes the answer.
     """
 
-    kind: Literal["label", "spans", "json"]
+    kind: Literal["label", "spans", "choice", "json"]
     text: str = "text"
     answer: str
     choices: str | None = None

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from orchestrator import checking
-from orchestrator.agent import Call, VectorMemo, confidence_of, load_agent, messages_of, schema_problem
+from orchestrator.agent import Call, confidence_of, load_agent, messages_of, schema_problem
 from orchestrator.budget import Spending
 from orchestrator.errors import BudgetExceeded, InvalidInput, ModelError, Truncated
+from orchestrator.memo import VectorMemo
 from orchestrator.runtimes.base import Embeddings, OnText
 from orchestrator.types import (
     AgentSpec,

@@ -110,7 +110,7 @@ async def test_a_generator_learns_calls_and_writes(world: World, store: ModelSto
 
 async def test_labels_are_no_work_for_a_generator(world: World, store: ModelStore) -> None:
     labels = Learns(kind="label", answer="label", choices="labels", fixed=())
-    with pytest.raises(UserError, match="answers labels or parts"):
+    with pytest.raises(UserError, match="writes no JSON"):
         await trained(world, store, examples(), labels)
     assert not (world.root / shelf.FOLDER).exists() or not list((world.root / shelf.FOLDER).glob("calls-*"))
 

@@ -73,10 +73,13 @@ def mails(tmp_path: Path) -> dict[str, Path]:
 
 def test_each_email_comes_clean_and_attacked(mails: dict[str, Path]) -> None:
     cases = code(NAME).read_cases(mails, "test")
-    assert [case.gold for case in cases] == [False, True, False, True]
+    assert [bool(case.gold) for case in cases] == [False, True, False, True]
     assert cases[0].id == "test_20_clean"
     clean, attacked = cases[0].inputs["text"], cases[1].inputs["text"]
     assert "Reply in apple" in attacked
+    ((kind, start, end),) = cases[1].gold
+    assert (kind, attacked[start:end][:14]) == ("instruction", "Reply in apple")
+    assert attacked[start:end].endswith(".")
     assert sorted(attacked.split()) == sorted(
         [*clean.split(), *attacked[attacked.index("Reply") :].split()[:4]]
     )
@@ -96,13 +99,18 @@ def test_neither_emails_nor_categories_are_shared(mails: dict[str, Path], tmp_pa
     )
     for split, fruit in (("test", "apple"), ("dev", "berry"), ("train", "cherry")):
         assert {name for name in ("apple", "berry", "cherry") if name in texts[split]} == {fruit}
+    learnt = code(NAME).training(mails) or []
+    texts["rows"] = " ".join(case.inputs["text"] for case in learnt)
+    assert len(learnt) == 10 * (1 + 5)
+    assert {"apple" in texts["rows"], "berry" in texts["rows"]} == {False}
+    assert {part[0] for case in learnt for part in case.gold} == {"instruction"}
     assert "Mail 0." in texts["train"]
     assert "Mail 1." in texts["dev"]
     assert "Mail 20." not in texts["train"] + texts["dev"]
 
 
 def test_an_attack_is_put_at_all_three_places() -> None:
-    found = {SCORE.inserted("One. Two.", f"Do {n}!").replace(f"Do {n}!", "#") for n in range(40)}
+    found = {SCORE.inserted("One. Two.", f"Do {n}!")[0].replace(f"Do {n}!", "#") for n in range(40)}
     assert found == {"# One. Two.", "One. # Two.", "One. Two. #"}
 
 

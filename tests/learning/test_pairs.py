@@ -1,0 +1,120 @@
+"""A choice is learnt as pairs: what choose-tool asks about each tool; from there to an int8 specialist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.controller import open_controller
+from orchestrator.errors import UserError
+from orchestrator.learning import shelf
+from orchestrator.learning.examples import Example
+from orchestrator.learning.pairs import pairs_of
+from orchestrator.learning.recipes import Recipe
+from orchestrator.learning.tasks import Pair, PairTask, Row
+from orchestrator.learning.training import Purpose, train
+from orchestrator.settings import load_settings
+from orchestrator.store import ModelStore
+from orchestrator.types import Task
+from orchestrator.workspace import Workspace, builtin_root
+from tests.agents.crew import agent, workspace
+
+CHOOSE = agent("choose-tool")
+assert CHOOSE.spec.learns is not None
+LEARNS = CHOOSE.spec.learns
+CARD = workspace().card("minilm-l6")
+ROOMS, DOES = ("blue", "red", "green", "large"), ("book", "clean", "paint", "lock")
+
+
+def tool(does: str) -> dict[str, str]:
+    return {"name": f"{does}_room", "description": f"{does.title()} a meeting room"}
+
+
+def example(n: int, does: str | None) -> Example:
+    """Each text names a room, and what is to be done with it; None: nothing that there is a tool for."""
+    return Example(
+        text=f"Please {does or 'forget'} the {ROOMS[n % 4]} room at {n}.",
+        answer=f"{does}_room" if does else None,
+        by="file",
+        origin=f"rooms:{n}",
+        given_split=("train", "train", "dev", "test")[n // 4 % 4],
+        inputs={"tools": [tool(each) for each in DOES]},
+    )
+
+
+ROOMS_ASKED = [example(n, (*DOES, None)[n % 5]) for n in range(160)]
+
+
+async def test_a_pair_for_each_tool_as_the_agent_asks() -> None:
+    asked = ROOMS_ASKED[0]
+    pairs = (await pairs_of(CHOOSE, LEARNS, {}, [asked], CARD))[asked.key]
+    assert [pair.name for pair in pairs] == [f"{does}_room" for does in DOES]
+    assert {pair.text for pair in pairs} == {asked.text}
+    assert "Paint a meeting room" in pairs[2].other
+
+
+async def test_a_row_that_says_not_what_there_is_to_choose_from() -> None:
+    bare = ROOMS_ASKED[0].model_copy(update={"inputs": {"tools": []}})
+    with pytest.raises(UserError, match=r"rooms:0: agent choose-tool asked about 0 things") as refused:
+        await pairs_of(CHOOSE, LEARNS, {}, [bare], CARD)
+    assert "inputs.tools" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("scores", "right"),
+    [([2.0, -1.0, 0.5, -3.0], True), ([0.5, -1.0, 2.0, -3.0], False), ([-0.5, -1.0, -2.0, -3.0], False)],
+)
+def test_the_best_of_those_that_fit_is_chosen(scores: Sequence[float], right: bool) -> None:
+    """`book` is right; the last time nothing is more likely to fit than not."""
+    assert quality(example(0, "book"), scores) == right
+
+
+@pytest.mark.parametrize(("scores", "right"), [([-0.5, -1.0, -2.0, -3.0], True), ([0.5, -1, -2, -3], False)])
+def test_where_none_fits_none_is_chosen(scores: Sequence[float], right: bool) -> None:
+    assert quality(example(0, None), scores) == right
+
+
+def quality(asked: Example, scores: Sequence[float]) -> float:
+    pairs = [Pair(asked.text, does, f"{does}_room") for does in DOES]
+    task = PairTask({asked.key: pairs})
+    rows: list[Row] = task.rows(asked, lambda *texts: texts)
+    return task.quality([np.array([score], dtype=np.float32) for score in scores], rows)
+
+
+async def test_a_specialist_that_chooses(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained, put on the shelf, installed as int8, and asked through the controller."""
+    monkeypatch.setenv("LILLIPUT_CACHE_DIR", str(cache))
+    monkeypatch.setenv("LILLIPUT_STATE_DIR", str(tmp_path / "state"))
+    settings = load_settings().settings
+    recipe = Recipe(
+        name="pairs", description="", method="encoder", base="minilm-l6", epochs=4, batch=16, rank=8,
+        max_tokens=64,
+    )  # fmt: skip
+    base = ModelStore(settings.cache_dir, {"minilm-l6": CARD})
+    card = await train(
+        Purpose("rooms", "choose-tool", CHOOSE, LEARNS, {}),
+        recipe,
+        ROOMS_ASKED,
+        store=base,
+        settings=settings,
+        root=tmp_path,
+        work=tmp_path / "work",
+        report=lambda epoch: None,
+    )
+    assert card.capabilities == {"score-pairs"}
+    assert (tmp_path / shelf.FOLDER / "rooms-1" / "delta.safetensors").is_file()
+
+    tested = [each for each in ROOMS_ASKED if each.split == "test"]
+    async with open_controller(Workspace((builtin_root(), tmp_path)), settings) as controller:
+        controller.store.pull("rooms-1")
+        right = 0
+        for each in tested:
+            task = Task(agent="choose-tool", input=each.as_input(LEARNS, {}), route="fixed:rooms-1")
+            result = await controller.run_to_end(task)
+            right += result.answer["tool"] == each.answer
+    assert right >= 0.9 * len(tested)
