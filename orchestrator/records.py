@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 from pydantic import TypeAdapter
+from sqlalchemy.dialects import sqlite
 
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.types import (
@@ -123,11 +124,8 @@ class Records:
 
     def start(self, task: Task) -> RunStarted:
         """Write the run's first rows and return its first event."""
-        now = self._clock()
-        started = RunStarted(run_id=new_run_id(now), task=task)
-        me = psutil.Process()
+        now, me = self._clock(), psutil.Process()
         row = {
-            "id": started.run_id,
             "started_at": now,
             "title": title_of(task),
             "task": task.model_dump_json(),
@@ -135,7 +133,13 @@ class Records:
             "process_started": me.create_time(),
         }
         with self._begin() as connection:
-            connection.execute(_RUNS.insert(), row)
+            taken = True
+            while taken:  # of two runs of one second that drew the same id the second draws again
+                run_id = new_run_id(now)
+                insert = sqlite.insert(_RUNS).on_conflict_do_nothing(index_elements=["id"])
+                written = connection.execute(insert, {**row, "id": run_id})
+                taken = not written.rowcount
+            started = RunStarted(run_id=run_id, task=task)
             connection.execute(_EVENTS.insert(), self._event_row(started, 0))
         return started
 

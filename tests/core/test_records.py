@@ -38,6 +38,16 @@ def records(tmp_path: Path) -> Records:
     return Records(tmp_path / "state" / "runs.sqlite", clock=lambda: NOW)
 
 
+def test_of_two_runs_that_draw_the_same_id_the_second_draws_again(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
+    monkeypatch.setattr("orchestrator.records.secrets.token_hex", lambda size: next(drawn))
+    first, second = records.start(TASK).run_id, records.start(TASK).run_id
+    assert (first[-6:], second[-6:]) == ("aaaaaa", "bbbbbb")
+    assert {run.id for run in records.runs()} == {first, second}
+
+
 def step(run_id: str, index: int) -> Step:
     route = Route(
         policy="cascade", model="tiny", reason="smallest", rejected=(Rejected(model="x", reason="absent"),)
