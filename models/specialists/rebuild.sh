@@ -8,7 +8,8 @@
 set -eu
 folder=$1
 shift
-lines=${*:-clinc150 snips-slots snips-intents presidio xsid-dutch}
+known="clinc150 snips-slots snips-intents presidio xsid-dutch injection seal-tools"
+lines=${*:-$known}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$folder/configs"
 echo "{}" > "$folder/configs/lilliput.yaml"
@@ -44,8 +45,16 @@ for line in $lines; do
         python "$here/benchmarks/xsid/dutch.py" xsid-dutch.jsonl
         learnt xsid-dutch label CC-BY-SA-4.0 -i "labels=$(python "$here/benchmarks/xsid/dutch.py" --labels)"
         recipes="encoder head" ;;
+    injection)
+        lilliput bench rows bipia-injection --dev dev -o injection.jsonl
+        learnt injection tag-spans MIT -i 'kinds=["instruction"]'
+        recipes="encoder" ;;
+    seal-tools)
+        python "$here/benchmarks/seal-tools/choices.py" seal-tools.jsonl
+        learnt seal-tools choose-tool Apache-2.0
+        recipes="encoder-pairs" ;;
     *)
-        echo "There is no line $line. There are: clinc150 snips-slots snips-intents presidio xsid-dutch" >&2
+        echo "There is no line $line. There are: $known" >&2
         exit 2 ;;
     esac
     for recipe in $recipes; do
