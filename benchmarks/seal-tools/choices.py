@@ -4,7 +4,8 @@
 
 It is to choose among what the encoder finds, so that is what it learns from: the even rows of the
 development split, each call of a request in a row of its own, with no other tool of that request beside it.
-A tool that is not among the ten takes the place of the last. The odd rows of one call are to choose by.
+A tool that is not among the ten takes the place of the last. Of what is learnt from, the five nearest are
+enough, as the others are told apart easily. The odd rows of one call are to choose by.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from orchestrator.types import Json, Task
 from orchestrator.workspace import Workspace, builtin_root
 
 SCORE = load_module(Path(__file__).parent / "score.py")
-TOOLS = 10
+TOOLS, NEAREST = 10, 5
 
 
 async def main(out: Path) -> None:
@@ -50,13 +51,13 @@ async def _rows(controller: Controller, files: Mapping[str, Path], folder: str) 
         if row["id"] not in judged | learnt:
             continue
         names = list(dict.fromkeys(call["api"] for call in row["calling"]))
+        split, many = ("dev", TOOLS) if row["id"] in judged else ("train", NEAREST)
         found = await _found(controller, row["query"], folder)
         for name in names:
-            others = [tool for tool in found if tool["name"] not in names]
-            at = next((place for place, tool in enumerate(found) if tool["name"] == name), TOOLS)
-            tools = [*others[: min(at, TOOLS - 1)], known[name], *others[min(at, TOOLS - 1) :]][:TOOLS]
-            split = "dev" if row["id"] in judged else "train"
-            yield {"text": row["query"], "label": name, "split": split, "inputs": {"tools": tools}}
+            near = [tool for tool in found if tool["name"] == name or tool["name"] not in names][:many]
+            if known[name] not in near:
+                near[-1] = known[name]
+            yield {"text": row["query"], "label": name, "split": split, "inputs": {"tools": near}}
 
 
 async def _found(controller: Controller, text: str, folder: str) -> list[Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator.bench.record import ArmFamily, BenchRecord
-from orchestrator.bench.verdict import Verdict
+from orchestrator.bench.verdict import Ruling, Verdict
 from orchestrator.errors import UserError
 from orchestrator.types import Record
 
@@ -34,8 +34,14 @@ class Share(Record):
     saved: float | None
 
 
+_ORDER: tuple[Ruling, ...] = ("refuted", "inconclusive", "confirmed")
+
+
 def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
-    """Every family of several benchmarks. Raises UserError for two records of one benchmark."""
+    """Every family of several benchmarks, what speaks against small models first.
+
+    Raises UserError for two records of one benchmark.
+    """
     names = [record.benchmark.name for record in records]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(
@@ -48,7 +54,7 @@ def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
         reference = record.figure(verdict.family, verdict.reference)
         if candidate and reference:
             found.append(Ruled(record, verdict, candidate, reference))
-    return found
+    return sorted(found, key=lambda ruled: _ORDER.index(ruled.verdict.ruling))
 
 
 def headline(families: Sequence[Ruled]) -> list[Share]:

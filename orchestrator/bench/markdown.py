@@ -44,7 +44,11 @@ def begin_of(suite: str) -> str:
 def _count(families: Sequence[Ruled]) -> str:
     found = Counter(ruled.verdict.ruling for ruled in families)
     said = ", ".join(f"{found[ruling]} {ruling}" for ruling in get_args(Ruling))
-    return f"So far, of {len(families)} families: **{said}**."
+    shown = sum(
+        ruled.verdict.difference.interval.low > -ruled.verdict.difference.margin for ruled in families
+    )
+    beside = "" if shown == found["confirmed"] else f" By the interval alone {shown} are non-inferior."
+    return f"So far, of {len(families)} families: **{said}**.{beside}"
 
 
 def _row(ruled: Ruled) -> str:

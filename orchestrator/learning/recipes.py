@@ -31,6 +31,8 @@ class Recipe(Record):
     `layers`: a generator changes so many of its last layers; None: all. What the layers below make of a row
     is computed once.
 
+    `line_break`: the character that an encoder is shown for the end of a line; None: a line ends unseen.
+
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
     """
@@ -52,12 +54,15 @@ class Recipe(Record):
     warmup: float = Field(default=0.1, ge=0, le=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    line_break: str | None = Field(default=None, min_length=1, max_length=1)
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _as_long_as_it_can_read(self) -> Self:
+    def _as_it_can_read(self) -> Self:
         if self.method != "generator" and self.max_tokens > _ENCODERS_READ:
             raise ValueError(f"an encoder reads at most {_ENCODERS_READ} tokens")
+        if self.method != "encoder" and self.line_break:
+            raise ValueError("only an encoder that is trained can be shown its lines")
         return self
 
 

@@ -30,6 +30,7 @@ from orchestrator.learning.tasks import Task, settled, task_for
 from orchestrator.learning.turns import turns_of
 from orchestrator.records import utc_now
 from orchestrator.runtimes.base import Embedder, LoadOptions
+from orchestrator.runtimes.heads import LINE_BREAK, with_lines
 from orchestrator.runtimes.registry import load_session
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -191,7 +192,12 @@ def _train_encoder(
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(recipe.max_tokens)
-    rows = [[row for e in found for row in task.rows(e, tokenizer.encode)] for found in split.values()]
+
+    def encode(text: str, other: str | None = None) -> Any:
+        shown = partial(with_lines, line_break=recipe.line_break or "\n")
+        return tokenizer.encode(shown(text), other and shown(other))
+
+    rows = [[row for e in found for row in task.rows(e, encode)] for found in split.values()]
     return train_encoder(recipe, task, base, rows[0], rows[1], work, report, begin)
 
 
@@ -291,8 +297,11 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
 
 
 def _options(recipe: Recipe, base: ModelCard) -> Json:
-    """An encoder reads as much of a text as it was trained with."""
-    return base.options if recipe.method == "generator" else {**base.options, "max_tokens": recipe.max_tokens}
+    """An encoder reads a text as it was trained: as much of it, and with its lines or without."""
+    if recipe.method == "generator":
+        return base.options
+    seen = {LINE_BREAK: recipe.line_break} if recipe.line_break else {}
+    return {**base.options, "max_tokens": recipe.max_tokens, **seen}
 
 
 def _capabilities(learns: Learns, base: ModelCard) -> frozenset[Capability]:

@@ -21,6 +21,7 @@ from orchestrator.runtimes.worker import Stopped
 from orchestrator.types import Head, ModelCard
 
 Floats = NDArray[np.float32]
+LINE_BREAK = "line_break"  # in a card's options: what a line break is shown as
 _NEVER = -1e9
 
 
@@ -36,6 +37,10 @@ class HeadSession(EncoderSession):
     def __init__(self, card: ModelCard, session: Any, tokenizer: Any, weights_bytes: int, head: Head) -> None:
         super().__init__(card, session, tokenizer, weights_bytes)
         self.head = head
+        self._line_break = str(card.options.get(LINE_BREAK) or "\n")
+
+    def _seen(self, texts: Sequence[str]) -> list[str]:
+        return [with_lines(text, self._line_break) for text in texts]
 
     async def _in_turn(self, encodings: Sequence[Any]) -> tuple[list[Floats], int, float]:
         """The scores of each text, how many tokens were read, and in what time."""
@@ -70,21 +75,23 @@ class ClassifierSession(HeadSession):
         return self.head.labels
 
     async def classify(self, texts: Sequence[str]) -> Classified:
-        scores, tokens, duration_s = await self._in_turn(self._tokenizer.encode_batch(list(texts)))
+        scores, tokens, duration_s = await self._in_turn(self._tokenizer.encode_batch(self._seen(texts)))
         probabilities = np.stack([softmax(row) for row in scores])
         return Classified(probabilities=probabilities, prompt_tokens=tokens, duration_s=duration_s)
 
 
 class PairScorerSession(HeadSession):
     async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> PairScores:
-        scores, tokens, duration_s = await self._in_turn(self._tokenizer.encode_batch(list(pairs)))
+        scores, tokens, duration_s = await self._in_turn(
+            self._tokenizer.encode_batch([tuple(self._seen(pair)) for pair in pairs])
+        )
         fits = 1 / (1 + np.exp(-np.concatenate(scores)))
         return PairScores(scores=fits.astype(np.float32), prompt_tokens=tokens, duration_s=duration_s)
 
 
 class TaggerSession(HeadSession):
     async def tag(self, texts: Sequence[str], kinds: Collection[str] | None = None) -> TaggedTexts:
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._tokenizer.encode_batch(self._seen(texts))
         scores, tokens, duration_s = await self._in_turn(encodings)
         labels = [str(label) for label in self.head.labels]
         asked = [place for place, label in enumerate(labels) if _is_asked(label, kinds)]
@@ -99,6 +106,11 @@ class TaggerSession(HeadSession):
             prompt_tokens=tokens,
             duration_s=duration_s,
         )
+
+
+def with_lines(text: str, line_break: str) -> str:
+    """With another character for the end of a line, of the same width: places in the text stay."""
+    return text.replace("\n", line_break)
 
 
 def _is_asked(label: str, kinds: Collection[str] | None) -> bool:

@@ -49,6 +49,24 @@ def test_a_floor_that_does_as_well_is_said(record: BenchRecord) -> None:
         assert said in verdict_table([record.model_copy(update={"verdicts": (found,)})])
 
 
+def test_what_is_non_inferior_but_not_confirmed_is_counted(record: BenchRecord) -> None:
+    (verdict,) = record.verdicts
+    for low, said in ((-0.04, "By the interval alone 1 are non-inferior."), (-0.06, "")):
+        interval = verdict.difference.interval.model_copy(update={"low": low})
+        difference = verdict.difference.model_copy(update={"interval": interval, "margin": 0.05})
+        found = verdict.model_copy(update={"ruling": "inconclusive", "difference": difference})
+        count = verdict_table([record.model_copy(update={"verdicts": (found,)})]).splitlines()[0]
+        assert count.partition("**.")[2].strip() == said
+
+
+def test_what_speaks_against_small_models_comes_first(record: BenchRecord) -> None:
+    (verdict,) = record.verdicts
+    rulings = ("confirmed", "inconclusive", "refuted")
+    verdicts = tuple(verdict.model_copy(update={"ruling": ruling}) for ruling in rulings)
+    rows = verdict_table([record.model_copy(update={"verdicts": verdicts})]).splitlines()[4:]
+    assert [row.split("**")[1] for row in rows] == ["refuted", "inconclusive", "confirmed"]
+
+
 def test_it_goes_between_the_markers_and_nothing_else_changes(record: BenchRecord) -> None:
     mine, other = (f"{begin_of(name)}\nold {name}\n{END}\n" for name in ("mine", "other"))
     new = with_table(f"before\n{other}{mine}after\n", [record], "mine")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.examples import Example
+from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import LabelTask, Row, settled
 
 TASK = LabelTask(("ball", "car", None))
@@ -64,3 +68,16 @@ def test_the_bias_of_a_delta_carries_it_and_the_temperature_is_made_after_it() -
     shift = TASK.shift(scores, rows, 0.03)
     assert made.tensors["head.bias"] == pytest.approx(1 + shift)
     assert made.temperature == TASK.temperature([s + shift for s in scores], rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"method": "head", "line_break": "|"}, "only an encoder that is trained"),
+        ({"method": "encoder", "max_tokens": 513}, "at most 512 tokens"),
+        ({"method": "encoder", "line_break": "<br>"}, "at most 1 character"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Recipe.model_validate({"name": "r", "description": "", "base": "tiny", **given})

@@ -37,7 +37,9 @@ def parts(labels: int) -> dict[str, Any]:
     }
 
 
-def install(world: World, head: dict[str, Any], tensors: dict[str, Any], precision: str = "float32") -> Any:
+def install(
+    world: World, head: dict[str, Any], tensors: dict[str, Any], precision: str = "float32", **options: Any
+) -> Any:
     """(the loaded session, the transformers base) of a tiny encoder with this delta."""
     source = world.cards / "bert"
     base = tiny_encoder(source)
@@ -46,6 +48,7 @@ def install(world: World, head: dict[str, Any], tensors: dict[str, Any], precisi
     card = make_card(
         *(model_file(name, (source / name).read_bytes(), f"file:bert/{name}") for name in names),
         capabilities=["classify"],
+        options=options,
         conversion=Conversion.model_validate({"recipe": "encoder-to-onnx", "precision": precision}),
     )
     store = real_store(world, card)
@@ -115,6 +118,17 @@ def test_a_tagger_marks_only_the_kinds_that_are_asked(world: World) -> None:
     assert {part.kind for part in one} == {"city"}
     assert asyncio.run(session.tag([text], [])).parts[0] == ()
     session.close()
+
+
+@pytest.mark.parametrize(("options", "words"), [({}, 2), ({"line_break": "|"}, 3)], ids=["unseen", "seen"])
+def test_a_tagger_may_be_shown_where_lines_end(world: World, options: dict[str, Any], words: int) -> None:
+    """Every word is a part here: the end of the line is one of them where it is seen."""
+    tensors = parts(3) | {"head.bias": np.array([0, 1e6, 0], dtype=np.float32)}
+    session, _ = install(world, {"kind": "tag", "labels": ["O", "B-word", "I-word"]}, tensors, **options)
+    text = "the \n sea"
+    found = asyncio.run(session.tag([text])).parts[0]
+    assert len(found) == words
+    assert [text[part.start : part.end] for part in (found[0], found[-1])] == ["the", "sea"]
 
 
 def test_pairs_are_scored_between_0_and_1(world: World) -> None:
