@@ -72,8 +72,7 @@ class Trainer(Loop[Row]):
         return len(item.encoding.ids)
 
     def loss(self, items: Sequence[Row]) -> Any:
-        scores = self.model(**_inputs(items, self.accelerator.device))
-        return self._task.loss(scores, items, self.recipe.label_smoothing)
+        return self._task.loss(self._scored(items), items, self.recipe.label_smoothing)
 
     def judge(self) -> Judged:
         import torch
@@ -102,10 +101,13 @@ class Trainer(Loop[Row]):
             for start in range(0, len(order), 2 * self.recipe.batch):
                 places = order[start : start + 2 * self.recipe.batch]
                 batch = [rows[place] for place in places]
-                scores = self.model(**_inputs(batch, self.accelerator.device)).float().cpu().numpy()
+                scores = self._scored(batch).float().cpu().numpy()
                 for place, row, score in zip(places, batch, scores, strict=True):
                     found[place] = score[: len(row.encoding.ids)] if score.ndim == 2 else score
         return found
+
+    def _scored(self, rows: Sequence[Row]) -> Any:
+        return self.model(**inputs_of([row.encoding for row in rows], self.accelerator.device))
 
 
 def delta_tensors(learnt: dict[str, NDArray[Any]]) -> dict[str, Floats]:
@@ -119,7 +121,8 @@ def delta_tensors(learnt: dict[str, NDArray[Any]]) -> dict[str, Floats]:
     return made
 
 
-def _model(recipe: Recipe, task: Task, base: Path) -> Any:
+def low_rank_encoder(recipe: Recipe, base: Path) -> Any:
+    """The base for torch, with the recipe's dropout, in which only low-rank changes learn."""
     import torch
     from transformers import BertModel
 
@@ -129,13 +132,42 @@ def _model(recipe: Recipe, task: Task, base: Path) -> Any:
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = recipe.dropout
+    return with_low_rank(encoder, recipe, _PROJECTIONS)
+
+
+def pooled(hidden: Any, mask: Any) -> Any:
+    """The mean token's direction: (texts, tokens, hidden) -> (texts, hidden), each of length 1."""
+    import torch
+
+    return torch.nn.functional.normalize((hidden * mask[..., None]).sum(dim=1), dim=-1)
+
+
+def inputs_of(encodings: Sequence[Any], device: Any) -> dict[str, Any]:
+    """Padded to the longest."""
+    import torch
+
+    longest = max(len(encoding.ids) for encoding in encodings)
+    ids, mask, types = np.zeros((3, len(encodings), longest), dtype=np.int64)
+    for place, encoding in enumerate(encodings):
+        length = len(encoding.ids)
+        ids[place, :length] = encoding.ids
+        types[place, :length] = encoding.type_ids
+        mask[place, :length] = 1
+    tensors = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return {name: torch.from_numpy(value).to(device) for name, value in tensors.items()}
+
+
+def _model(recipe: Recipe, task: Task, base: Path) -> Any:
+    import torch
+
+    encoder = low_rank_encoder(recipe, base)
 
     class WithHead(torch.nn.Module):  # type: ignore[misc]
         """The graph that `store/convert_encoder.py` writes, to learn with."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = with_low_rank(encoder, recipe, _PROJECTIONS)
+            self.encoder = encoder
             self.head = torch.nn.Linear(encoder.config.hidden_size, task.head.width)
             torch.nn.init.normal_(self.head.weight, std=1.0 if task.head.kind == "classify" else 0.02)
             torch.nn.init.zeros_(self.head.bias)
@@ -144,24 +176,6 @@ def _model(recipe: Recipe, task: Task, base: Path) -> Any:
             hidden = self.encoder(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
-            if task.head.kind == "tag":
-                return self.head(hidden)
-            total = (hidden * attention_mask[..., None]).sum(dim=1)
-            return self.head(torch.nn.functional.normalize(total, dim=-1))
+            return self.head(hidden if task.head.kind == "tag" else pooled(hidden, attention_mask))
 
     return WithHead()
-
-
-def _inputs(rows: Sequence[Row], device: Any) -> dict[str, Any]:
-    """Padded to the longest."""
-    import torch
-
-    longest = max(len(row.encoding.ids) for row in rows)
-    ids, mask, types = np.zeros((3, len(rows), longest), dtype=np.int64)
-    for place, row in enumerate(rows):
-        length = len(row.encoding.ids)
-        ids[place, :length] = row.encoding.ids
-        types[place, :length] = row.encoding.type_ids
-        mask[place, :length] = 1
-    tensors = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-    return {name: torch.from_numpy(value).to(device) for name, value in tensors.items()}

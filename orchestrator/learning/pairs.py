@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.agent import Agent, Call
 from orchestrator.errors import UserError
 from orchestrator.learning.examples import Example
-from orchestrator.learning.tasks import Pair, Pairs
 from orchestrator.learning.turns import Heard
 from orchestrator.runtimes.base import PairScores
 from orchestrator.types import Json, Learns, ModelCard
 
 
+class Pair(NamedTuple):
+    """A text and something to choose, both as the agent shows them, and whether that is the right one."""
+
+    text: str
+    candidate: str
+    right: bool
+
+
 async def pairs_of(
-    agent: Agent, learns: Learns, fixed: Json, examples: Sequence[Example], card: ModelCard
-) -> Pairs:
-    """By the key of each example: a pair for each candidate, in their order; nothing for other agents.
+    agent: Agent, learns: Learns, fixed: Json, example: Example, card: ModelCard
+) -> list[Pair]:
+    """A pair for each candidate, in their order.
 
     Raises UserError for an example without candidates, and for an agent that asks about others.
     """
-    if learns.kind != "choice":
-        return {}
-    return {example.key: await _pairs(agent, learns, fixed, example, card) for example in examples}
-
-
-async def _pairs(agent: Agent, learns: Learns, fixed: Json, example: Example, card: ModelCard) -> list[Pair]:
     inputs = example.as_input(learns, fixed)
     names = [_name(candidate) for candidate in inputs.get(learns.choices or "") or ()]
     listener = _Listener(card)
@@ -43,7 +44,8 @@ async def _pairs(agent: Agent, learns: Learns, fixed: Json, example: Example, ca
             f" and {learns.choices!r} holds {len(names)}.",
             hint=f"Write what there is to choose from into each row: inputs.{learns.choices}.",
         )
-    return [Pair(text, other, name) for (text, other), name in zip(listener.asked, names, strict=True)]
+    asked = zip(listener.asked, names, strict=True)
+    return [Pair(text, candidate, name == example.answer) for (text, candidate), name in asked]
 
 
 def _name(candidate: Any) -> str:

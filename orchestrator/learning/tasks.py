@@ -5,8 +5,7 @@ One class a kind of answer. torch is imported only where a loss is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,32 +19,22 @@ from orchestrator.runtimes.heads import first_tokens, parts_of, softmax
 from orchestrator.types import Head, Json, Learns
 
 Floats = NDArray[np.float32]
-Encode = Callable[..., Any]  # one text or two -> tokens
-Pairs = Mapping[str, Sequence["Pair"]]
 _NOT_ASKED = -100  # the target that torch's cross entropy leaves out
 _HAIR = 1e-3  # a score on the line itself belongs to the label
 
 
 class Row(NamedTuple):
-    """One example or one of its pairs, as tokens. `target`: a place, one for each token, or 0 or 1."""
+    """One example as tokens. `target`: a label's place, or one for each token."""
 
     example: Example
     encoding: Any
     target: int | list[int]
 
 
-class Pair(NamedTuple):
-    """A text and something to choose, both as the agent shows them, and the name of that."""
-
-    text: str
-    other: str
-    name: str
-
-
 class Task(Protocol):
     head: Head
 
-    def rows(self, example: Example, encode: Encode) -> list[Row]:
+    def row(self, example: Example, encoding: Any) -> Row:
         """Raises UserError for an answer that is none of the task's."""
 
     def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
@@ -61,13 +50,8 @@ class Task(Protocol):
         """See `best_temperature`; of every choice that the rows ask for."""
 
 
-def task_for(learns: Learns, fixed: Json, examples: Sequence[Example], pairs: Pairs) -> Task:
-    """The task of an agent, with the choices that its inputs give, or else those that the examples show.
-
-    `pairs`: what the agent asks about each example, by its key; for choices.
-    """
-    if learns.kind == "choice":
-        return PairTask(pairs)
+def task_for(learns: Learns, fixed: Json, examples: Sequence[Example]) -> Task:
+    """The task of an agent, with the choices that its inputs give, or else those that the examples show."""
     if learns.kind == "spans":
         kinds = _choices(learns, fixed) or sorted({part["kind"] for e in examples for part in e.answer})
         return SpanTask(tuple(kinds))
@@ -75,7 +59,7 @@ def task_for(learns: Learns, fixed: Json, examples: Sequence[Example], pairs: Pa
         seen = {example.answer for example in examples}
         labels: list[str | None] = _choices(learns, fixed) or sorted(label for label in seen if label)
         return LabelTask((*labels, *((None,) if None in seen else ())))
-    raise UserError("An encoder learns labels, choices and parts of a text; this agent answers others.")
+    raise UserError("An encoder learns labels, choices and parts of a text; this agent writes.")
 
 
 def _choices(learns: Learns, fixed: Mapping[str, Any]) -> list[Any]:
@@ -93,10 +77,10 @@ class LabelTask:
         self.head = Head(kind="classify", labels=labels)
         self._places = {label: place for place, label in enumerate(labels)}
 
-    def rows(self, example: Example, encode: Encode) -> list[Row]:
+    def row(self, example: Example, encoding: Any) -> Row:
         if example.answer not in self._places:
             raise UserError(f"{example.origin}: {example.answer!r} is none of the labels.")
-        return [Row(example, encode(example.text), self._places[example.answer])]
+        return Row(example, encoding, self._places[example.answer])
 
     def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
         import torch
@@ -133,13 +117,12 @@ class SpanTask:
         self.head = Head(kind="tag", labels=labels)
         self._places = {label: place for place, label in enumerate(labels)}
 
-    def rows(self, example: Example, encode: Encode) -> list[Row]:
-        encoding = encode(example.text)
+    def row(self, example: Example, encoding: Any) -> Row:
         target = [_NOT_ASKED] * len(encoding.ids)
         spans = [Span(part["kind"], part["start"], part["end"]) for part in example.answer]
         for token, start, end in first_tokens(encoding):
             target[token] = self._places[_tag(start, end, spans, example)]
-        return [Row(example, encoding, target)]
+        return Row(example, encoding, target)
 
     def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
         import torch
@@ -170,49 +153,6 @@ class SpanTask:
         targets = np.concatenate([np.array(each) for each in _each(rows)])
         asked = targets != _NOT_ASKED
         return best_temperature(np.concatenate(scores)[asked], targets[asked])
-
-
-class PairTask:
-    """Whether one thing fits a text, asked of each that there is to choose from.
-
-    Each pair is judged by itself, as in monoBERT (Nogueira & Cho, arXiv 1901.04085): its score is the logit
-    of the probability that it fits. None is right where none of them has more than one half.
-    """
-
-    def __init__(self, pairs: Pairs) -> None:
-        self.head = Head(kind="score-pairs")
-        self._pairs = pairs
-
-    def rows(self, example: Example, encode: Encode) -> list[Row]:
-        return [
-            Row(example, encode(pair.text, pair.other), int(pair.name == example.answer))
-            for pair in self._pairs[example.key]
-        ]
-
-    def loss(self, scores: Any, rows: Sequence[Row], smoothing: float) -> Any:
-        import torch
-
-        targets = torch.tensor([row.target for row in rows], device=scores.device, dtype=scores.dtype)
-        softened = targets * (1 - smoothing) + smoothing / 2
-        return torch.nn.functional.binary_cross_entropy_with_logits(scores[:, 0], softened)
-
-    def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
-        """The share of examples of which the right one is chosen."""
-        examples = groupby(zip(scores, rows, strict=True), key=lambda scored: scored[1].example.key)
-        return float(np.mean([_is_chosen(list(candidates)) for _, candidates in examples]))
-
-    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
-        return np.zeros(1, dtype=np.float32)
-
-    def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
-        fits = np.concatenate(scores)
-        both = np.stack([np.zeros_like(fits), fits], axis=1)
-        return best_temperature(both, np.array([row.target for row in rows]))
-
-
-def _is_chosen(candidates: Sequence[tuple[Floats, Row]]) -> bool:
-    best, row = max(candidates, key=lambda candidate: float(candidate[0][0]))
-    return bool(row.target) if best[0] > 0 else not any(row.target for _, row in candidates)
 
 
 def settled(

@@ -23,6 +23,7 @@ from orchestrator.learning.encoder_training import train_encoder
 from orchestrator.learning.examples import Example
 from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
+from orchestrator.learning.pair_training import Choice, train_pairs
 from orchestrator.learning.pairs import pairs_of
 from orchestrator.learning.project import OWN
 from orchestrator.learning.recipes import Recipe
@@ -103,9 +104,11 @@ async def fit(
     """What the recipe makes of these rows; nothing is put anywhere. Raises UserError where it cannot."""
     if recipe.method == "generator":
         return Fitted(await _train_generator(purpose, recipe, split, store, settings, work, report), None)
+    if purpose.learns.kind == "choice":
+        own = _own(work, purpose, recipe, split, store)
+        return await _train_pairs(purpose, recipe, split, store, own, report)
     every = [example for found in split.values() for example in found]
-    pairs = await pairs_of(purpose.code, purpose.learns, purpose.fixed, every, store.cards[recipe.base])
-    task = task_for(purpose.learns, purpose.fixed, every, pairs)
+    task = task_for(purpose.learns, purpose.fixed, every)
     if recipe.method == "head":
         trained = await _train_head(recipe, task, split, store, settings, report)
     else:
@@ -164,7 +167,7 @@ async def _train_head(
     if task.head.kind != "classify":
         raise UserError(f"Recipe {recipe.name!r} trains a head for labels; take one with `method: encoder`.")
     store.sources(recipe.base)  # what the specialist's own installation takes from then on
-    rows = {name: [row for e in found for row in task.rows(e, str)] for name, found in split.items()}
+    rows = {name: [task.row(e, None) for e in found] for name, found in split.items()}
     vectors = {
         name: await embedded([e.text for e in found], recipe.base, store, settings, recipe.max_tokens)
         for name, found in split.items()
@@ -186,19 +189,40 @@ def _train_encoder(
     report: Report,
     begin: Mapping[str, Floats],
 ) -> Trained:
+    base = store.sources(recipe.base)
+    encode = _encoder_of(recipe, base)
+    rows = [[task.row(e, encode(e.text)) for e in found] for found in split.values()]
+    return train_encoder(recipe, task, base, rows[0], rows[1], work, report, begin)
+
+
+async def _train_pairs(
+    purpose: Purpose, recipe: Recipe, split: Splits, store: ModelStore, work: Path, report: Report
+) -> Fitted:
+    if recipe.method != "encoder":
+        raise UserError(
+            f"Recipe {recipe.name!r} trains no choices.",
+            hint="Take one with `method: encoder`: encoder-pairs.",
+        )
+    base, card = store.sources(recipe.base), store.cards[recipe.base]
+    encode = _encoder_of(recipe, base)
+    rows: dict[str, list[Choice]] = {name: [] for name in split}
+    for name, found in split.items():
+        for example in found:
+            asked = await pairs_of(purpose.code, purpose.learns, purpose.fixed, example, card)
+            candidates = tuple(encode(pair.candidate) for pair in asked)
+            rows[name].append(Choice(encode(asked[0].text), candidates, tuple(pair.right for pair in asked)))
+    trained = train_pairs(recipe, base, rows["train"], rows["dev"], work, report)
+    return Fitted(trained, Head(kind="score-pairs", temperature=trained.temperature))
+
+
+def _encoder_of(recipe: Recipe, base: Path) -> Callable[[str], Any]:
+    """A text as tokens, as the specialist will be shown it."""
     from tokenizers import Tokenizer
 
-    base = store.sources(recipe.base)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(recipe.max_tokens)
-
-    def encode(text: str, other: str | None = None) -> Any:
-        shown = partial(with_lines, line_break=recipe.line_break or "\n")
-        return tokenizer.encode(shown(text), other and shown(other))
-
-    rows = [[row for e in found for row in task.rows(e, encode)] for found in split.values()]
-    return train_encoder(recipe, task, base, rows[0], rows[1], work, report, begin)
+    return lambda text: tokenizer.encode(with_lines(text, recipe.line_break or "\n"))
 
 
 async def _train_generator(

@@ -1,13 +1,14 @@
 """Encoders with a last layer of their own: specialists that sort a text, tag its parts, or judge two texts.
 
-The layer is in the ONNX graph, as its output `scores`; `head.json` beside it says what they mean. Here
-scores become probabilities, and tags of words become parts of the text.
+The layer is in the ONNX graph, as its output `scores`; `head.json` beside it says what they mean, and holds
+the few numbers by which two texts are compared. Here scores become probabilities, and tags of words become
+parts of the text.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any
 
@@ -22,6 +23,7 @@ from orchestrator.types import Head, ModelCard
 
 Floats = NDArray[np.float32]
 LINE_BREAK = "line_break"  # in a card's options: what a line break is shown as
+_KEPT_TEXTS = 10_000
 _NEVER = -1e9
 
 
@@ -39,7 +41,7 @@ class HeadSession(EncoderSession):
         self.head = head
         self._line_break = str(card.options.get(LINE_BREAK) or "\n")
 
-    def _seen(self, texts: Sequence[str]) -> list[str]:
+    def _seen(self, texts: Iterable[str]) -> list[str]:
         return [with_lines(text, self._line_break) for text in texts]
 
     async def _in_turn(self, encodings: Sequence[Any]) -> tuple[list[Floats], int, float]:
@@ -57,7 +59,7 @@ class HeadSession(EncoderSession):
         return found, sum(len(encoding.ids) for encoding in encodings), time.perf_counter() - started
 
     def _scores(self, encoding: Any) -> Floats:
-        """(labels,) for a text or a pair, (tokens, labels) for tags. One at a time: see encoder.py."""
+        """(labels,) for a text, (tokens, labels) for tags. One at a time: see encoder.py."""
         ids = np.array([encoding.ids], dtype=np.int64)
         types = np.array([encoding.type_ids], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
@@ -81,12 +83,33 @@ class ClassifierSession(HeadSession):
 
 
 class PairScorerSession(HeadSession):
+    """Reads the texts of a pair apart, and what is chosen from once: it comes back call after call."""
+
+    def __init__(self, card: ModelCard, session: Any, tokenizer: Any, weights_bytes: int, head: Head) -> None:
+        super().__init__(card, session, tokenizer, weights_bytes, head)
+        self._known: dict[str, Floats] = {}
+
     async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> PairScores:
-        scores, tokens, duration_s = await self._in_turn(
-            self._tokenizer.encode_batch([tuple(self._seen(pair)) for pair in pairs])
+        candidates = {second for _, second in pairs}
+        wanted = [first for first, _ in pairs] + [text for text in candidates if text not in self._known]
+        made = await self.embed(self._seen(dict.fromkeys(wanted)))
+        vectors = dict(zip(dict.fromkeys(wanted), made.vectors, strict=True))
+        known = {text: vectors[text] if text in vectors else self._known[text] for text in candidates}
+        together = np.stack([vectors[first] * known[second] for first, second in pairs])
+        scores = together @ np.array(self.head.weights, dtype=np.float32) + np.float32(self.head.offset)
+        fits = 1 / (1 + np.exp(-scores / np.float32(self.head.temperature)))
+        self._keep(known)
+        return PairScores(
+            scores=fits.astype(np.float32), prompt_tokens=made.prompt_tokens, duration_s=made.duration_s
         )
-        fits = 1 / (1 + np.exp(-np.concatenate(scores)))
-        return PairScores(scores=fits.astype(np.float32), prompt_tokens=tokens, duration_s=duration_s)
+
+    def _keep(self, vectors: Mapping[str, Floats]) -> None:
+        """The newest last; the oldest go."""
+        for text, vector in vectors.items():
+            self._known.pop(text, None)
+            self._known[text] = vector
+        for oldest in list(self._known)[:-_KEPT_TEXTS]:
+            del self._known[oldest]
 
 
 class TaggerSession(HeadSession):

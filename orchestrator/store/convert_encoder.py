@@ -56,6 +56,9 @@ def run(request: Request, say: Say) -> None:
         if (head := delta.head) is None:
             raise StoreError(f"{DELTA} has no head, and an encoder's delta is nothing without one.")
         weights = delta.applied(weights)
+        if head.kind == "score-pairs":
+            weight, offset = weights["head.weight"][0], weights["head.bias"][0]
+            head = head.model_copy(update={"weights": tuple(weight.tolist()), "offset": float(offset)})
         (request.output / HEAD_FILE).write_text(head.model_dump_json(indent=2) + "\n", "utf-8")
     largest = None
     if request.precision == "int8":
@@ -126,7 +129,8 @@ class Encoder:
         self._graph.node("Identity", [hidden], "last_hidden_state")
         wide = ("batch", "tokens")
         outputs = self.multiplied if probe else {}
-        scores = {} if self._head is None or probe else {"scores": (np.float32, self._scores(self._head))}
+        has_scores = self._head and self._head.kind != "score-pairs" and not probe
+        scores = {"scores": (np.float32, self._scores(self._head))} if self._head and has_scores else {}
         self._graph.save(
             dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (np.int64, wide)),
             {

@@ -57,13 +57,16 @@ class Head(Record):
     """The last layer of a specialist that is an encoder.
 
     `classify`: one of `labels` for a text. `tag`: one of `labels` for each token, as `O`, `B-kind`, `I-kind`.
-    `score-pairs`: one number for two texts, no labels. A label None means that none fits. Scores are divided
-    by `temperature` before they become probabilities.
+    `score-pairs`: one number for two texts, no labels: the product of their embeddings, each of length 1,
+    number by number, times `weights`, plus `offset`; both come from the delta when it is installed. A label
+    None means that none fits. Scores are divided by `temperature` before they become probabilities.
     """
 
     kind: Literal["classify", "tag", "score-pairs"]
     labels: tuple[str | None, ...] = ()
     temperature: float = Field(default=1.0, gt=0)
+    weights: tuple[float, ...] = ()
+    offset: float = 0.0
 
     @property
     def width(self) -> int:

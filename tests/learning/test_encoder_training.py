@@ -32,7 +32,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows(task: Task, base: Path, examples: Sequence[Example]) -> list[Row]:
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    return [row for example in examples for row in task.rows(example, tokenizer.encode)]
+    return [task.row(example, tokenizer.encode(example.text)) for example in examples]
 
 
 def labelled() -> list[Example]:

@@ -12,9 +12,9 @@ from orchestrator.controller import open_controller
 from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.examples import Example
+from orchestrator.learning.pair_training import is_chosen
 from orchestrator.learning.pairs import pairs_of
 from orchestrator.learning.recipes import Recipe
-from orchestrator.learning.tasks import Pair, PairTask, Row
 from orchestrator.learning.training import Purpose, train
 from orchestrator.settings import load_settings
 from orchestrator.store import ModelStore
@@ -49,39 +49,33 @@ ROOMS_ASKED = [example(n, (*DOES, None)[n % 5]) for n in range(160)]
 
 
 async def test_a_pair_for_each_tool_as_the_agent_asks() -> None:
-    asked = ROOMS_ASKED[0]
-    pairs = (await pairs_of(CHOOSE, LEARNS, {}, [asked], CARD))[asked.key]
-    assert [pair.name for pair in pairs] == [f"{does}_room" for does in DOES]
-    assert {pair.text for pair in pairs} == {asked.text}
-    assert "Paint a meeting room" in pairs[2].other
+    pairs = await pairs_of(CHOOSE, LEARNS, {}, ROOMS_ASKED[0], CARD)
+    assert [pair.right for pair in pairs] == [True, False, False, False]
+    assert {pair.text for pair in pairs} == {ROOMS_ASKED[0].text}
+    assert "Paint a meeting room" in pairs[2].candidate
 
 
 async def test_a_row_that_says_not_what_there_is_to_choose_from() -> None:
     bare = ROOMS_ASKED[0].model_copy(update={"inputs": {"tools": []}})
     with pytest.raises(UserError, match=r"rooms:0: agent choose-tool asked about 0 things") as refused:
-        await pairs_of(CHOOSE, LEARNS, {}, [bare], CARD)
+        await pairs_of(CHOOSE, LEARNS, {}, bare, CARD)
     assert "inputs.tools" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("scores", "right"),
-    [([2.0, -1.0, 0.5, -3.0], True), ([0.5, -1.0, 2.0, -3.0], False), ([-0.5, -1.0, -2.0, -3.0], False)],
+    ("scores", "right", "chosen"),
+    [
+        ([2.0, -1.0, 0.5], [True, False, False], True),
+        ([0.5, -1.0, 2.0], [True, False, False], False),
+        ([-0.5, -1.0, -2.0], [True, False, False], False),  # none is more likely to fit than not
+        ([-0.5, -1.0, -2.0], [False, False, False], True),
+        ([0.5, -1.0, -2.0], [False, False, False], False),
+    ],
 )
-def test_the_best_of_those_that_fit_is_chosen(scores: Sequence[float], right: bool) -> None:
-    """`book` is right; the last time nothing is more likely to fit than not."""
-    assert quality(example(0, "book"), scores) == right
-
-
-@pytest.mark.parametrize(("scores", "right"), [([-0.5, -1.0, -2.0, -3.0], True), ([0.5, -1, -2, -3], False)])
-def test_where_none_fits_none_is_chosen(scores: Sequence[float], right: bool) -> None:
-    assert quality(example(0, None), scores) == right
-
-
-def quality(asked: Example, scores: Sequence[float]) -> float:
-    pairs = [Pair(asked.text, does, f"{does}_room") for does in DOES]
-    task = PairTask({asked.key: pairs})
-    rows: list[Row] = task.rows(asked, lambda *texts: texts)
-    return task.quality([np.array([score], dtype=np.float32) for score in scores], rows)
+def test_the_best_of_those_that_fit_is_chosen(
+    scores: Sequence[float], right: Sequence[bool], chosen: bool
+) -> None:
+    assert is_chosen(np.array(scores, dtype=np.float32), right) == chosen
 
 
 async def test_a_specialist_that_chooses(

@@ -18,8 +18,9 @@ EPOCH = Epoch(epoch=1, loss=0.0, dev_quality=1.0, dev_loss=0.0)
 
 
 def rows_of(answers: list[str | None]) -> list[Row]:
-    examples = [Example(text=f"t{n}", answer=a, by="file", origin="f") for n, a in enumerate(answers)]
-    return [row for example in examples for row in TASK.rows(example, str)]
+    return [
+        TASK.row(Example(text=f"t{n}", answer=a, by="file", origin="f"), None) for n, a in enumerate(answers)
+    ]
 
 
 def scores_of(answers: list[str | None], seed: int = 0) -> list[np.ndarray]:

@@ -131,12 +131,20 @@ def test_a_tagger_may_be_shown_where_lines_end(world: World, options: dict[str, 
     assert [text[part.start : part.end] for part in (found[0], found[-1])] == ["the", "sea"]
 
 
-def test_pairs_are_scored_between_0_and_1(world: World) -> None:
-    session, _ = install(world, {"kind": "score-pairs"}, parts(1))
+def test_pairs_are_compared_as_torch_reads_their_texts(world: World) -> None:
+    tensors = parts(1)
+    session, base = install(world, {"kind": "score-pairs", "temperature": 2.0}, tensors)
     assert isinstance(session, PairScorer)
-    found = asyncio.run(session.score_pairs([("the", "big sea"), ("the big sea", "the")]))
-    assert found.scores.shape == (2,)
-    assert ((found.scores > 0) & (found.scores < 1)).all()
+    nothing = {name: np.zeros_like(values) for name, values in tensors.items()}
+    changed = ((tensors, [1]), (nothing, [0, 1]))  # the changes are made once, and stay
+    means = [expected_hidden(base, once, ids).mean(axis=0) for once, ids in changed]
+    first, second = (mean / np.linalg.norm(mean) for mean in means)
+    score = tensors["head.weight"][0] @ (first * second) + tensors["head.bias"][0]
+    found = asyncio.run(session.score_pairs([("the", "big the"), ("big the", "the")]))
+    assert found.scores == pytest.approx([1 / (1 + np.exp(-score / 2.0))] * 2, abs=1e-4)
+    again = asyncio.run(session.score_pairs([("the", "big the")]))
+    assert again.scores[0] == pytest.approx(found.scores[0])
+    assert again.prompt_tokens < found.prompt_tokens  # what is chosen from was read before
     session.close()
 
 
