@@ -8,7 +8,7 @@
 set -eu
 folder=$1
 shift
-known="clinc150 snips-slots snips-intents presidio xsid-dutch injection seal-tools"
+known="clinc150 snips-slots snips-intents presidio xsid-dutch injection"
 lines=${*:-$known}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$folder/configs"
@@ -49,10 +49,6 @@ for line in $lines; do
         lilliput bench rows bipia-injection --dev dev -o injection.jsonl
         learnt injection tag-spans MIT -i 'kinds=["instruction"]'
         recipes="encoder" ;;
-    seal-tools)
-        python "$here/benchmarks/seal-tools/choices.py" seal-tools.jsonl
-        learnt seal-tools choose-tool Apache-2.0
-        recipes="encoder-pairs" ;;
     *)
         echo "There is no line $line. There are: $known" >&2
         exit 2 ;;
