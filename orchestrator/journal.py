@@ -30,11 +30,16 @@ class Journal:
         self._queue.put_nowait(started)
 
     async def emit(self, event: Event) -> None:
-        """Write it, after all that was posted before. Raises UserError where either cannot be written."""
+        """Write it, after all that was posted before, and whatever became of that.
+
+        Raises UserError where it, or what was posted, could not be written.
+        """
         posted, self._posted = self._posted, []
-        for write in posted:
-            await asyncio.shield(write)  # what was posted is written, even if this is cancelled
+        # What was posted is written, even if this is cancelled.
+        await asyncio.shield(asyncio.gather(*posted, return_exceptions=True))
         await self._write(event)
+        for write in posted:
+            write.result()
 
     def post(self, event: Event) -> None:
         """Have it written while the work goes on; what goes wrong with that is raised by the next `emit`."""

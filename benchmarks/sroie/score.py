@@ -30,7 +30,6 @@ _SPLITS = {
 }  # by the last digit of the place; the rest is to learn from
 
 _HEAD, _AFTER = 9, 6
-_COPIES = 4
 _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}"
     r"|\d{1,2}[ -]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]?,?\d{2,4}",
@@ -70,28 +69,15 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
 
 
 def materials(files: Mapping[str, Path], folder: Path) -> None:
-    examples = (Example(c.inputs["text"], json.dumps(c.gold, ensure_ascii=False)) for c in learned(files))
+    found = training(files)
+    examples = (Example(c.inputs["text"], json.dumps(c.gold, ensure_ascii=False)) for c in found)
     write_examples(folder, examples)
 
 
-def learned(files: Mapping[str, Path]) -> list[Case]:
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
     """A receipt that was scanned twice, and is measured, is not learned from."""
     measured = {case.inputs["text"] for split in ("test", "dev") for case in read_cases(files, split)}
-    return [case for case in read_cases(files, "train") if case.inputs["text"] not in measured]
-
-
-def training(files: Mapping[str, Path]) -> Iterator[Case]:
-    """For a tagger: each as it is, then several times with the shop and the address of another.
-
-    Exchanging what is marked for the like of it is mention replacement (Dai & Adel, arXiv 2010.11683): it is
-    to learn where a shop stands, and not which shops there are.
-    """
-    cases = learned(files)
-    yield from cases
-    for copy in range(1, _COPIES + 1):
-        for place, case in enumerate(cases):
-            other = cases[(place + copy * len(cases) // (_COPIES + 1)) % len(cases)]
-            yield _exchanged(case, other, f"{case.id}_{copy}")
+    yield from (case for case in read_cases(files, "train") if case.inputs["text"] not in measured)
 
 
 def lesson(case: Case) -> dict[str, Any]:
@@ -99,22 +85,6 @@ def lesson(case: Case) -> dict[str, Any]:
     text = case.inputs["text"]
     found = [span for name in FIELDS if case.gold[name] for span in _standing(name, case.gold[name], text)]
     return {"text": text, "label": [part_of(text, *span) for span in sorted(found, key=lambda s: s.start)]}
-
-
-def _exchanged(case: Case, other: Case, name: str) -> Case:
-    """With the shop and the address as they stand in the other receipt; what stands in neither stays."""
-    text, gold = case.inputs["text"], dict(case.gold)
-    for field in ("address", "company"):
-        mine, theirs = _value(case, field, text), _value(other, field, other.inputs["text"])
-        if mine and theirs:
-            text, gold[field] = text.replace(mine, theirs, 1), other.gold[field]
-    return Case(id=name, category=case.category, inputs={"text": text}, gold=gold)
-
-
-def _value(case: Case, field: str, text: str) -> str | None:
-    """As it stands in the text."""
-    found = _standing(field, case.gold[field], text) if case.gold[field] else []
-    return text[found[0].start : found[0].end] if found else None
 
 
 def shown(lines: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ class Bench:
     """One benchmark of a workspace, opened: its data are here, and its arms are resolved.
 
     `n`: at most so many cases of each family. `category`: cases of that one instead, such as a development
-    split.
+    split. `whole`: all cases of its families, however many are declared; no ruling may rest on these.
     """
 
     def __init__(
@@ -73,10 +73,12 @@ class Bench:
         n: int | None = None,
         *,
         category: str | None = None,
+        whole: bool = False,
         fetch: FetchFiles | None = None,
     ) -> None:
         self.settings = settings
-        self.benchmark = _of_category(_resolved(read_benchmark(workspace.roots, name), settings), category)
+        declared = _resolved(read_benchmark(workspace.roots, name), settings)
+        self.benchmark = _of_category(_whole(declared) if whole else declared, category)
         self.code: Code = code_of(workspace.roots, self.benchmark)
         self._dataset = self._open_data(workspace, fetch or cached_fetch(settings.cache_dir))
         try:
@@ -264,6 +266,11 @@ def _of_category(benchmark: Benchmark, category: str | None) -> Benchmark:
         return benchmark
     families = (benchmark.families[0].model_copy(update={"category": category}),)
     return benchmark.model_copy(update={"families": families})
+
+
+def _whole(benchmark: Benchmark) -> Benchmark:
+    every = tuple(family.model_copy(update={"n": None, "skip": 0}) for family in benchmark.families)
+    return benchmark.model_copy(update={"families": every})
 
 
 def _chosen(arms: Sequence[Arm], only: Sequence[str]) -> list[Arm]:

@@ -57,6 +57,9 @@ def run(
         str | None,
         typer.Option("--category", help="Cases of this category instead, such as dev; keeps no record."),
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="All cases of its families, not those declared; keeps no record.")
+    ] = False,
     remark: Annotated[
         str | None, typer.Option("--remark", help="For the record: what no meter tells, e.g. other load.")
     ] = None,
@@ -69,9 +72,9 @@ def run(
     """
     from orchestrator.cli.console import print_json, to_people
 
-    bench = _open(workspace, name, cases, category)
+    bench = _open(workspace, name, cases, category, whole=whole)
     record = _run(bench, arm or [], remark)
-    written = [] if category else _keep(bench, record)
+    written = [] if category or whole else _keep(bench, record)
     if as_json:
         return print_json(record)
     _print(record)
@@ -203,11 +206,18 @@ def _run(bench: Bench, arms: list[str], remark: str | None) -> BenchRecord:
     return bench.record(bench.models(), ledger, remark)
 
 
-def _open(workspace: Path | None, name: str, cases: int | None, category: str | None = None) -> Bench:
+def _open(
+    workspace: Path | None,
+    name: str,
+    cases: int | None,
+    category: str | None = None,
+    *,
+    whole: bool = False,
+) -> Bench:
     from orchestrator.bench.running import Bench
 
     door = open_door(workspace)
-    return Bench(door.workspace, door.settings, name, cases, category=category)
+    return Bench(door.workspace, door.settings, name, cases, category=category, whole=whole)
 
 
 def _bring_models(bench: Bench) -> None:

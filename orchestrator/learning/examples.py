@@ -70,6 +70,25 @@ class Example(Record):
         return "train" if place < _DEV_FROM else "dev" if place < _TEST_FROM else "test"
 
 
+def names_of(candidates: Any) -> list[str] | None:
+    """What there is to choose from, by name; None where it is no list of texts and of objects with a name."""
+    if not isinstance(candidates, list | tuple) or not candidates:
+        return None
+    said = [each.get("name") if isinstance(each, dict) else each for each in candidates]
+    names = [name for name in said if isinstance(name, str)]
+    return names if len(names) == len(said) else None
+
+
+def problem_with_choice(answer: Any, candidates: Any) -> str | None:
+    """Why this is no choice, or None. An answer None says that none of the candidates fits."""
+    names = names_of(candidates)
+    if names is None:
+        return "there is nothing to choose from"
+    if answer is not None and names.count(answer) != 1:
+        return f"{answer!r} is {names.count(answer)} of the {len(names)} candidates, and must be one"
+    return None
+
+
 def text_id(text: str) -> str:
     """The same for texts that differ in case, spacing and punctuation alone."""
     return hashlib.sha256(_plain(text)).hexdigest()[:16]

@@ -27,7 +27,8 @@ from orchestrator.learning.examples import Example
 from orchestrator.learning.figures import figures_of
 from orchestrator.learning.training import Purpose
 from orchestrator.records import utc_now
-from orchestrator.types import Json, Learns, Record, RunResult, Task, Usage
+from orchestrator.routing.policy import by_size
+from orchestrator.types import Capability, Json, Learns, ModelCard, Record, RunResult, Task, Usage
 
 Heard = Callable[[int, int], None]
 FAILED = object()
@@ -86,6 +87,14 @@ def leaked(tested: Sequence[Example], learnt_from: Collection[str]) -> int:
     """Test texts that are among those learnt from, by the hash of the text, scrubbed or as it was written."""
     known = frozenset(learnt_from)
     return sum(example.is_among(known) for example in tested)
+
+
+def untrained(needs: frozenset[Capability], cards: Mapping[str, ModelCard], reference: str) -> str:
+    """Who does the work without a specialist: the reference, or the smallest that can where it cannot."""
+    crew = [card for card in cards.values() if card.role == "crew" and not card.specialism]
+    able = [card.name for card in by_size(crew) if needs <= card.capabilities]
+    unable = reference in cards and not needs <= cards[reference].capabilities
+    return able[0] if unable and able else reference
 
 
 async def ask_all(

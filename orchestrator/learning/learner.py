@@ -30,7 +30,7 @@ from orchestrator.learning.collect import collect, need_learns
 from orchestrator.learning.curve import Epoch
 from orchestrator.learning.distil import Distilled, distil
 from orchestrator.learning.examples import Example, own_key, read_examples, write_examples
-from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide
+from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide, untrained
 from orchestrator.learning.project import (
     OWN,
     FileSource,
@@ -169,7 +169,7 @@ class Learner:
         """S4. The recipes in the order in which to take them, each after a quick try."""
         return await choose(
             self._purpose(name),
-            all_recipes(self.workspace.roots),
+            all_recipes(self.workspace.roots, self._purpose(name).learns.kind),
             self.examples(name),
             store=self._store(),
             settings=self.settings,
@@ -354,10 +354,14 @@ class Learner:
         return Purpose(name, project.agent, code, learns, project.fixed, licence)
 
     def _incumbent(self, line: str, specialist: str) -> str:
-        """The specialist of the line that answers now, else the reference model."""
+        """The specialist of the line that answers now, else the reference model, else what does this work."""
         changes = read_promoted(self.root).lines.get(line, ())
         now = changes[-1].specialist if changes else None
-        return now if now and now != specialist else self.settings.reference_model
+        if now and now != specialist:
+            return now
+        trained = self.workspace.card(specialist).specialism
+        needs = self.workspace.agent(trained.agent).needs if trained else frozenset()
+        return untrained(needs, self.workspace.cards, self.settings.reference_model)
 
     def _answering(self, line: str) -> str:
         """The specialist of the line that answers. Raises UserError where none does."""

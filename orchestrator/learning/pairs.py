@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.agent import Agent, Call
-from orchestrator.errors import UserError
-from orchestrator.learning.examples import Example
+from orchestrator.errors import InvalidInput, UserError
+from orchestrator.learning.examples import Example, names_of, problem_with_choice
 from orchestrator.learning.turns import Heard
 from orchestrator.runtimes.base import PairScores
 from orchestrator.types import Json, Learns, ModelCard
@@ -34,22 +34,25 @@ async def pairs_of(
     Raises UserError for an example without candidates, and for an agent that asks about others.
     """
     inputs = example.as_input(learns, fixed)
-    names = [_name(candidate) for candidate in inputs.get(learns.choices or "") or ()]
-    listener = _Listener(card)
+    candidates = inputs.get(learns.choices or "")
+    if problem := problem_with_choice(example.answer, candidates):
+        hint = f"Each row says what there is to choose from, and the name of one: inputs.{learns.choices}."
+        raise UserError(f"{example.origin}: {problem}.", hint=hint)
+    try:
+        agent.validate_input(inputs)
+    except InvalidInput as invalid:
+        raise UserError(f"{example.origin}: {invalid.message}", hint=invalid.hint) from None
+    listener, names = _Listener(card), names_of(candidates) or []
     with contextlib.suppress(Heard):
         await agent.answer(inputs, Call(agent.spec, listener))
-    if not names or len(listener.asked) != len(names):
+    if len(listener.asked) != len(names):
         raise UserError(
             f"{example.origin}: agent {agent.spec.name} asked about {len(listener.asked)} things,"
             f" and {learns.choices!r} holds {len(names)}.",
-            hint=f"Write what there is to choose from into each row: inputs.{learns.choices}.",
+            hint=f"Its answer.py asks `score_pairs` about each of its {learns.choices}, in their order.",
         )
     asked = zip(listener.asked, names, strict=True)
     return [Pair(text, candidate, name == example.answer) for (text, candidate), name in asked]
-
-
-def _name(candidate: Any) -> str:
-    return str(candidate["name"] if isinstance(candidate, dict) else candidate)
 
 
 class _Listener:

@@ -11,7 +11,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.errors import UnknownName
+from orchestrator.errors import UnknownName, UserError
+from orchestrator.store.files import hash_of
 from orchestrator.types import Name, Record
 from orchestrator.yamlfile import read_yaml
 
@@ -31,6 +32,7 @@ class Recipe(Record):
     `layers`: a generator changes so many of its last layers; None: all. What the layers below make of a row
     is computed once.
 
+    `kinds`: of what it is meant for (`Learns.kind`); empty: whatever its method can learn.
     `line_break`: the character that an encoder is shown for the end of a line; None: a line ends unseen.
 
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
@@ -55,6 +57,22 @@ class Recipe(Record):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     line_break: str | None = Field(default=None, min_length=1, max_length=1)
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What stands for all that decides a training. Fields that came later count where they are used."""
+        later = {"line_break"} if self.line_break is None else set()
+        return hash_of(self.model_dump(mode="json", exclude={"kinds", *later}))
+
+    def insist_on(self, kind: str) -> None:
+        """Raises UserError where it is not meant for this kind of answer."""
+        if self.kinds and kind not in self.kinds:
+            raise UserError(
+                f"Recipe {self.name!r} is for {' and '.join(self.kinds)}, not for {kind}.",
+                hint="`lilliput learn choose NAME` says which recipe to take.",
+            )
+
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -78,9 +96,10 @@ def read_recipe(roots: Sequence[Path], name: str) -> Recipe:
     return recipe
 
 
-def all_recipes(roots: Sequence[Path]) -> list[Recipe]:
-    """By name. Raises ContentError."""
-    return [read_recipe(roots, name) for name in sorted(_files(roots))]
+def all_recipes(roots: Sequence[Path], kind: str) -> list[Recipe]:
+    """Those that are meant for this kind of answer, by name. Raises ContentError."""
+    every = [read_recipe(roots, name) for name in sorted(_files(roots))]
+    return [recipe for recipe in every if not recipe.kinds or kind in recipe.kinds]
 
 
 def _files(roots: Sequence[Path]) -> dict[str, Path]:

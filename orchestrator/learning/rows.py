@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orchestrator.errors import ContentError, UserError
-from orchestrator.learning.examples import Split, lines_of, text_of
+from orchestrator.learning.examples import Split, lines_of, problem_with_choice, text_of
 from orchestrator.learning.project import Collected, FileSource, LogSource, Project, need_collected
 from orchestrator.learning.scrub import Raw
 from orchestrator.records import Records, utc_now
@@ -61,6 +61,8 @@ def _problem(learns: Learns, row: FileRow) -> str | None:
     answer = row.answer
     if learns.kind in ("label", "choice") and not (answer is None or isinstance(answer, str)):
         return f"a {learns.kind} is text, or nothing where none fits"
+    if learns.kind == "choice":
+        return problem_with_choice(answer, row.inputs.get(learns.choices or ""))
     if learns.kind != "spans":
         return None
     parts: list[Any] = answer if isinstance(answer, list) else [None]

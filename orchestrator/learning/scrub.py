@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orchestrator.learning.examples import Example, Split, written_id
+from orchestrator.learning.examples import Example, Split, problem_with_choice, written_id
 from orchestrator.learning.names import Words, find_names
 from orchestrator.types import Json, Learns, Record
 
@@ -72,6 +72,7 @@ async def scrub(
             answer = _answer(raw, replacements, learns)
             inputs = await _inputs(raw, replacements, redact)
             await _insist_on_clean(learns, answer, redact)
+            _insist_on_choice(learns, answer, inputs)
         except _Left as reason:
             left_out[str(reason)] += 1
             continue
@@ -93,6 +94,12 @@ async def _insist_on_clean(learns: Learns, answer: Any, redact: Redact | None) -
     """
     if redact and learns.kind != "spans" and await _has_identifier(answer, redact):
         raise _Left("its answer holds personal data that its text does not hold so")
+
+
+def _insist_on_choice(learns: Learns, answer: Any, inputs: Json) -> None:
+    """What is replaced in the one may have been the name of the other."""
+    if learns.kind == "choice" and problem_with_choice(answer, inputs.get(learns.choices or "")):
+        raise _Left("its answer is none of what there was to choose from")
 
 
 async def _inputs(raw: Raw, replacements: Sequence[Replacement], redact: Redact | None) -> Json:

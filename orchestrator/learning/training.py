@@ -102,6 +102,7 @@ async def fit(
     report: Report,
 ) -> Fitted:
     """What the recipe makes of these rows; nothing is put anywhere. Raises UserError where it cannot."""
+    recipe.insist_on(purpose.learns.kind)
     if recipe.method == "generator":
         return Fitted(await _train_generator(purpose, recipe, split, store, settings, work, report), None)
     if purpose.learns.kind == "choice":
@@ -249,7 +250,7 @@ def _own(work: Path, purpose: Purpose, recipe: Recipe, split: Splits, store: Mod
     """Of just these examples, this recipe, base, agent and task: others begin anew."""
     every = [example for found in split.values() for example in found]
     base, code = store.key(recipe.base), purpose.code.content_hash
-    return work / hash_of([recipe.model_dump(), data_hash(every), base, code, purpose.fixed])[:16]
+    return work / hash_of([recipe.key, data_hash(every), base, code, purpose.fixed])[:16]
 
 
 def _write_delta(file: Path, tensors: Mapping[str, Floats], head: Head | None) -> None:
@@ -291,7 +292,7 @@ def _card(
                 agent=purpose.agent,
                 base=base.name,
                 recipe=recipe.name,
-                recipe_hash=hash_of(recipe.model_dump()),
+                recipe_hash=recipe.key,
                 data_hash=data_hash(examples),
                 fixed=_fixed(purpose),
                 kinds=tuple(sorted(purpose.learns.kinds_in(purpose.fixed))),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import ModelError
+from orchestrator.errors import ModelError, StoreError
 from orchestrator.runtimes.base import Classified, PairScores, Tagged, TaggedTexts
 from orchestrator.runtimes.encoder import EncoderSession
 from orchestrator.runtimes.worker import Stopped
@@ -87,9 +87,17 @@ class PairScorerSession(HeadSession):
 
     def __init__(self, card: ModelCard, session: Any, tokenizer: Any, weights_bytes: int, head: Head) -> None:
         super().__init__(card, session, tokenizer, weights_bytes, head)
+        if len(head.weights) != self._dimensions():
+            raise StoreError(
+                f"Model {card.name!r} has {len(head.weights)} weights for {self._dimensions()} dimensions.",
+                hint=f"Type `lilliput models rm {card.name}` and pull it again.",
+            )
         self._known: dict[str, Floats] = {}
 
     async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> PairScores:
+        """The probability that the second text fits the first; shape (pairs,)."""
+        if not pairs:
+            return PairScores(scores=np.zeros(0, dtype=np.float32), prompt_tokens=0, duration_s=0.0)
         candidates = {second for _, second in pairs}
         wanted = [first for first, _ in pairs] + [text for text in candidates if text not in self._known]
         made = await self.embed(self._seen(dict.fromkeys(wanted)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,13 @@ def test_another_category_is_run_without_a_record(lilliput: Lilliput) -> None:
     assert "dev" in said.out
     assert "Written" not in said.err
     assert "16 of 16 outcomes are still missing" in lilliput("bench", "verdict", "words").out
+
+
+def test_all_cases_are_run_without_a_record(lilliput: Lilliput, words: Path) -> None:
+    file = words / "benchmarks" / "words" / "benchmark.yaml"
+    spec = json.loads(file.read_text())
+    file.write_text(json.dumps(spec | {"families": [{"category": "test", "n": 3, "skip": 1}]}))
+    said = lilliput("bench", "run", "words", "--whole", "--arm", "crew")
+    assert said.code == 0, said.err
+    assert re.search(r"test +crew +8 ", said.out), said.out
+    assert "Written" not in said.err

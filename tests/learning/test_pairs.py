@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from orchestrator.controller import open_controller
-from orchestrator.errors import UserError
+from orchestrator.errors import ContentError, UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.examples import Example
+from orchestrator.learning.gate import untrained
 from orchestrator.learning.pair_training import is_chosen
 from orchestrator.learning.pairs import pairs_of
+from orchestrator.learning.project import FileSource
 from orchestrator.learning.recipes import Recipe
+from orchestrator.learning.rows import collect_file
+from orchestrator.learning.scrub import Raw, scrub
 from orchestrator.learning.training import Purpose, train
 from orchestrator.settings import load_settings
 from orchestrator.store import ModelStore
-from orchestrator.types import Task
+from orchestrator.types import Json, Task
 from orchestrator.workspace import Workspace, builtin_root
 from tests.agents.crew import agent, workspace
 
@@ -55,11 +62,55 @@ async def test_a_pair_for_each_tool_as_the_agent_asks() -> None:
     assert "Paint a meeting room" in pairs[2].candidate
 
 
-async def test_a_row_that_says_not_what_there_is_to_choose_from() -> None:
-    bare = ROOMS_ASKED[0].model_copy(update={"inputs": {"tools": []}})
-    with pytest.raises(UserError, match=r"rooms:0: agent choose-tool asked about 0 things") as refused:
-        await pairs_of(CHOOSE, LEARNS, {}, bare, CARD)
-    assert "inputs.tools" in (refused.value.hint or "")
+@pytest.mark.parametrize(
+    ("tools", "answer", "said"),
+    [
+        ([], "book_room", "there is nothing to choose from"),
+        (5, "book_room", "there is nothing to choose from"),
+        ([{"description": "Book a room"}], "book_room", "there is nothing to choose from"),
+        ([tool("book"), tool("paint")], "bok_room", "'bok_room' is 0 of the 2 candidates"),
+        ([tool("book"), tool("book")], "book_room", "'book_room' is 2 of the 2 candidates"),
+        (["book_room", "paint_room"], "book_room", "is not of type 'object'"),
+    ],
+)
+async def test_a_row_that_is_no_choice(tools: Any, answer: str, said: str) -> None:
+    wrong = ROOMS_ASKED[0].model_copy(update={"inputs": {"tools": tools}, "answer": answer})
+    with pytest.raises(UserError, match=f"rooms:0: .*{re.escape(said)}") as refused:
+        await pairs_of(CHOOSE, LEARNS, {}, wrong, CARD)
+    assert refused.value.hint
+
+
+def test_a_file_is_refused_at_the_line_that_is_no_choice(tmp_path: Path) -> None:
+    file = tmp_path / "rooms.jsonl"
+    rows = [
+        {"text": "Book it", "label": name, "inputs": {"tools": [tool("book"), tool("paint")]}}
+        for name in ("book_room", None, "bok_room")
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = FileSource(path=file, sha256="", text="text", label="label")
+    with pytest.raises(ContentError, match=r"rooms.jsonl:3: 'bok_room' is 0 of the 2"):
+        collect_file("rooms", CHOOSE.spec, LEARNS, source)
+
+
+async def test_what_is_no_choice_any_more_is_left_out() -> None:
+    """A name that is taken out of the candidates is still in the answer."""
+    tools = [{"name": "Jan Jansen"}, {"name": "Marie"}]
+    raws = [Raw("Call Jan Jansen", "Jan Jansen", "file", "f:1", inputs={"tools": tools})]
+
+    async def redact(text: str) -> list[Json]:
+        at = text.find("Jan Jansen")
+        return [] if at < 0 else [{"kind": "NAME", "start": at, "end": at + len("Jan Jansen")}]
+
+    kept, report = await scrub(raws, LEARNS, redact)
+    assert not kept
+    assert sum(report.left_out.values()) == 1
+
+
+def test_who_does_it_without_a_specialist() -> None:
+    """The reference writes and does not embed, which choose-tool asks for."""
+    cards, reference = workspace().cards, "qwen2.5-coder-1.5b"
+    assert untrained(CHOOSE.spec.needs, cards, reference) == "minilm-l6"
+    assert untrained(frozenset({"generate"}), cards, reference) == reference
 
 
 @pytest.mark.parametrize(

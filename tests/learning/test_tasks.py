@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from orchestrator.errors import UserError
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.examples import Example
-from orchestrator.learning.recipes import Recipe
+from orchestrator.learning.recipes import Recipe, all_recipes, read_recipe
 from orchestrator.learning.tasks import LabelTask, Row, settled
+from orchestrator.workspace import Workspace, builtin_root
 
 TASK = LabelTask(("ball", "car", None))
 EPOCH = Epoch(epoch=1, loss=0.0, dev_quality=1.0, dev_loss=0.0)
@@ -82,3 +84,25 @@ def test_the_bias_of_a_delta_carries_it_and_the_temperature_is_made_after_it() -
 def test_a_recipe_that_cannot_be_followed(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Recipe.model_validate({"name": "r", "description": "", "base": "tiny", **given})
+
+
+def test_what_came_later_changes_no_recipe_that_does_not_use_it() -> None:
+    """Shipped specialists say by which recipe they were made."""
+    roots = (builtin_root(),)
+    made_by = Workspace(roots).card("presidio-1").specialism
+    assert made_by is not None
+    recipe = read_recipe(roots, made_by.recipe)
+    assert recipe.key == made_by.recipe_hash
+    assert recipe.model_copy(update={"line_break": "|"}).key != recipe.key
+
+
+def test_recipes_are_for_the_work_that_they_name() -> None:
+    roots = (builtin_root(),)
+    names = {
+        kind: [recipe.name for recipe in all_recipes(roots, kind)] for kind in ("label", "choice", "json")
+    }
+    assert names["choice"] == ["encoder-pairs"]
+    assert "encoder-pairs" not in names["label"]
+    assert names["json"] == ["generator", "generator-calls"]
+    with pytest.raises(UserError, match="is for choice, not for label"):
+        read_recipe(roots, "encoder-pairs").insist_on("label")

@@ -142,6 +142,7 @@ def test_pairs_are_compared_as_torch_reads_their_texts(world: World) -> None:
     score = tensors["head.weight"][0] @ (first * second) + tensors["head.bias"][0]
     found = asyncio.run(session.score_pairs([("the", "big the"), ("big the", "the")]))
     assert found.scores == pytest.approx([1 / (1 + np.exp(-score / 2.0))] * 2, abs=1e-4)
+    assert asyncio.run(session.score_pairs([])).scores.shape == (0,)
     again = asyncio.run(session.score_pairs([("the", "big the")]))
     assert again.scores[0] == pytest.approx(found.scores[0])
     assert again.prompt_tokens < found.prompt_tokens  # what is chosen from was read before
