@@ -34,10 +34,10 @@ class Journal:
 
         Raises UserError where it, or what was posted, could not be written.
         """
+        self.post(event)  # at once, so that events of subtasks that run side by side keep their order
         posted, self._posted = self._posted, []
         # What was posted is written, even if this is cancelled.
         await asyncio.shield(asyncio.gather(*posted, return_exceptions=True))
-        await self._write(event)
         for write in posted:
             write.result()
 

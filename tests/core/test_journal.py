@@ -11,7 +11,20 @@ import pytest
 from orchestrator.errors import UserError
 from orchestrator.journal import Journal
 from orchestrator.records import Records
-from orchestrator.types import Event, Plan, Planned, Route, Routed, RunDone, RunResult, Subtask, Task, Usage
+from orchestrator.types import (
+    Event,
+    Plan,
+    Planned,
+    Route,
+    Routed,
+    RunDone,
+    RunResult,
+    Step,
+    StepDone,
+    Subtask,
+    Task,
+    Usage,
+)
 
 TASK = Task(agent="echo", input={"text": "hello"})
 
@@ -39,6 +52,18 @@ def _planned(run_id: str) -> Planned:
 
 def _routed(run_id: str) -> Routed:
     return Routed(run_id=run_id, subtask="echo", route=Route(policy="fixed:a", model="a", reason="by name"))
+
+
+def _step(run_id: str, number: int) -> Step:
+    return Step(
+        run_id=run_id,
+        index=0,
+        subtask=f"s{number}",
+        attempt=1,
+        status="completed",
+        started_at="",
+        finished_at="",
+    )
 
 
 def _done(run_id: str) -> RunDone:
@@ -79,7 +104,18 @@ async def test_what_went_wrong_with_a_post_is_raised_by_the_next_emit_which_is_w
     assert records.run(journal.run_id).result is not None  # nobody waits for its end for ever
 
 
-async def test_a_post_is_written_even_where_the_one_who_waits_for_it_is_stopped(records: SlowRecords) -> None:
+async def test_of_two_that_emit_at_once_the_first_is_written_first(records: SlowRecords) -> None:
+    """The first waits for a post as well, which must not let the second one pass."""
+    journal = Journal(records, TASK)
+    journal.post(_planned(journal.run_id))
+    await asyncio.gather(*(journal.add_step(_step(journal.run_id, number)) for number in range(3)))
+    journal.close()
+    told = [event.step for event in [e async for e in journal.events()] if isinstance(event, StepDone)]
+    assert [step.index for step in told] == [0, 1, 2]
+    assert [step.subtask for step in told] == ["s0", "s1", "s2"]
+
+
+async def test_all_is_written_even_where_who_waits_for_it_is_stopped(records: SlowRecords) -> None:
     journal = Journal(records, TASK)
     journal.post(_planned(journal.run_id))
     waiting = asyncio.create_task(journal.emit(_routed(journal.run_id)))
