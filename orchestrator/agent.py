@@ -30,15 +30,19 @@ from numpy.typing import NDArray
 from orchestrator.errors import ContentError, InvalidInput, ModelError, Truncated
 from orchestrator.memo import VectorMemo
 from orchestrator.runtimes.base import (
+    Classified,
     Classifier,
     Embedder,
+    Embeddings,
     Generator,
     Language,
     LanguageDetector,
     OnText,
     PairScorer,
+    PairScores,
     Session,
     Tagged,
+    TaggedTexts,
     Tagger,
 )
 from orchestrator.store.files import folder_hash, hash_of
@@ -151,7 +155,7 @@ class Call:
         missing = [text for text in dict.fromkeys(texts) if text not in vectors]
         if missing:
             made = await session.embed(missing)
-            self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+            self._count(made)
             vectors.update(zip(missing, made.vectors, strict=True))
         stacked = np.stack([vectors[text] for text in wanted])
         if keep:
@@ -167,21 +171,21 @@ class Call:
         """The probability of each label that the specialist knows; None: that no label fits."""
         session: Classifier = self._need(Classifier)
         made = await session.classify([text])
-        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        self._count(made)
         return dict(zip(session.labels, made.probabilities[0].tolist(), strict=True))
 
     async def tag(self, text: str, kinds: Collection[str]) -> tuple[tuple[Tagged, ...], float]:
         """Parts of these kinds, and the probability of the least sure choice about any word of the text."""
         session: Tagger = self._need(Tagger)
         made = await session.tag([text], kinds)
-        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        self._count(made)
         return made.parts[0], made.least_sure[0]
 
     async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """How well the second text of each pair fits the first, in [0, 1]; shape (pairs,)."""
         session: PairScorer = self._need(PairScorer)
         made = await session.score_pairs(pairs)
-        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
+        self._count(made)
         return made.scores
 
     async def detect_language(self, text: str) -> Language:
@@ -198,6 +202,9 @@ class Call:
             looked = ", ".join(str(place) for place in places)
             raise InvalidInput(f"Folder {name!r} is not there.", hint=f"Looked for {looked}.")
         return found
+
+    def _count(self, made: Embeddings | Classified | TaggedTexts | PairScores) -> None:
+        self.usage += Usage(calls=1, prompt_tokens=made.prompt_tokens, duration_s=made.duration_s)
 
     def _need(self, protocol: type[Any]) -> Any:
         if not isinstance(self._session, protocol):

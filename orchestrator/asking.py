@@ -97,8 +97,9 @@ class Asker:
         try:
             if (name, inputs) != (run.task.agent, run.task.input):  # those were looked at before the run
                 agent.validate_input(inputs)
-            calibrations = self._calibrations(agent, inputs)
-            route = self._route(run, agent, inputs, policy or run.task.route, calibrations)
+            need = _need(agent, inputs)
+            calibrations = self._calibrations(agent, need.fixed)
+            route = self._route(run, agent, need, policy or run.task.route, calibrations)
         except LilliputError as error:
             failed = run.step(subtask, started, "failed", agent=name, inputs=inputs, error=str(error))
             await run.journal.add_step(failed)
@@ -204,10 +205,8 @@ class Asker:
         usage = priced(call.usage.model_copy(update=times), span.drawn, self._machine, remote)
         return _Reply(answer, error, usage, stopped)
 
-    def _calibrations(self, agent: Agent, inputs: Json) -> dict[str, Calibration]:
-        """By model: those that hold for this agent as it is and for these inputs."""
-        learns = agent.spec.learns
-        fixed = defining_hashes(learns, inputs) if learns else {}
+    def _calibrations(self, agent: Agent, fixed: Mapping[str, str]) -> dict[str, Calibration]:
+        """By model: those that hold for this agent as it is and for inputs with these hashes."""
         return {
             found.model: found
             for found in self._workspace.calibrations(agent.spec.name)
@@ -216,22 +215,10 @@ class Asker:
         }
 
     def _route(
-        self, run: Run, agent: Agent, inputs: Json, policy: str, calibrations: Mapping[str, Calibration]
+        self, run: Run, agent: Agent, need: routing.Need, policy: str, calibrations: Mapping[str, Calibration]
     ) -> Route:
         cards, spec = self._workspace.cards, agent.spec
         evidence = {name: self._workspace.evidence(name) for name in cards}
-        language = inputs.get("language")
-        generates = "generate" in spec.needs
-        need = routing.Need(
-            agent=spec.name,
-            capabilities=spec.needs,
-            prompt_tokens=_estimated_tokens(agent, inputs) if generates else 0,
-            max_tokens=spec.max_tokens if generates else 0,
-            language=language if isinstance(language, str) else None,
-            models=spec.models,
-            fixed=defining_hashes(spec.learns, inputs) if spec.learns else {},
-            kinds=spec.learns.kinds_in(inputs) if spec.learns else frozenset(),
-        )
         able = [name for name, card in cards.items() if routing.unable(card, need) is None]
         here = routing.Surroundings(
             installed=frozenset(name for name in able if self._store.state(name) == "installed"),
@@ -244,6 +231,21 @@ class Asker:
             calibrated=frozenset(calibrations),
         )
         return routing.route(policy, need, cards.values(), here)
+
+
+def _need(agent: Agent, inputs: Json) -> routing.Need:
+    spec, learns, language = agent.spec, agent.spec.learns, inputs.get("language")
+    generates = "generate" in spec.needs
+    return routing.Need(
+        agent=spec.name,
+        capabilities=spec.needs,
+        prompt_tokens=_estimated_tokens(agent, inputs) if generates else 0,
+        max_tokens=spec.max_tokens if generates else 0,
+        language=language if isinstance(language, str) else None,
+        models=spec.models,
+        fixed=defining_hashes(learns, inputs) if learns else {},
+        kinds=learns.kinds_in(inputs) if learns else frozenset(),
+    )
 
 
 def _bar(found: Calibration | None, policy: str) -> Bar | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.data import named_dataset
 from orchestrator.bench.environment import describe_environment
 from orchestrator.controller import Controller, open_controller
 from orchestrator.settings import Settings, load_settings
@@ -98,8 +98,7 @@ def _texts(folder: Path, rows: Sequence[str], tokens: int) -> Iterator[str]:
 
 
 def _cases(settings: Settings) -> Any:
-    card = read_dataset_card((builtin_root(),), "clinc150")
-    files = open_dataset(card, settings, cached_fetch(settings.cache_dir)).files
+    files = named_dataset((builtin_root(),), "clinc150", settings).files
     return list(load_module(HERE.parent / "clinc150" / "score.py").read_cases(files, "val"))
 
 

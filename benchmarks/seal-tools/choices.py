@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.data import named_dataset
 from orchestrator.controller import Controller, open_controller
 from orchestrator.settings import load_settings
 from orchestrator.store.files import replace_text
@@ -32,8 +32,7 @@ TOOLS, NEAREST = 10, 5
 
 async def main(out: Path) -> None:
     settings = load_settings().settings
-    card = read_dataset_card((builtin_root(),), "seal-tools")
-    files = open_dataset(card, settings, cached_fetch(settings.cache_dir)).files
+    files = named_dataset((builtin_root(),), "seal-tools", settings).files
     with tempfile.TemporaryDirectory() as folder:
         SCORE.materials(files, Path(folder))
         async with open_controller(Workspace((builtin_root(),)), settings) as controller:

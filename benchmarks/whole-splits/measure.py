@@ -21,6 +21,7 @@ from orchestrator.bench.environment import describe_environment
 from orchestrator.bench.running import Bench
 from orchestrator.bench.suite import read_suite
 from orchestrator.errors import LilliputError
+from orchestrator.routing import named_models
 from orchestrator.settings import Settings, load_settings
 from orchestrator.store.files import replace_text
 from orchestrator.workspace import Workspace, builtin_root, find_workspace
@@ -67,7 +68,8 @@ def _figures(own: Sequence[Outcome], metrics: Mapping[str, float]) -> dict[str, 
 def _asked(bench: Bench) -> dict[str, str]:
     """The models of the arm's route, with what stands for their weights."""
     (route,) = (arm.route for arm in bench.benchmark.arms if arm.name == ARM)
-    return {name: key for name, key in bench.models().items() if name in route}
+    models = bench.models()
+    return {name: models[name] for name in named_models(route)}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.data import named_dataset
 from orchestrator.controller import open_controller
 from orchestrator.learning.collect import need_learns
 from orchestrator.learning.distil import distil
@@ -100,8 +100,7 @@ def _split(number: int) -> str:
 
 
 def _files(name: str, settings: Settings) -> Any:
-    card = read_dataset_card((builtin_root(),), name)
-    return open_dataset(card, settings, cached_fetch(settings.cache_dir)).files
+    return named_dataset((builtin_root(),), name, settings).files
 
 
 def labels(settings: Settings) -> list[str]:

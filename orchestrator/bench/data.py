@@ -92,6 +92,11 @@ def open_dataset(card: DatasetCard, settings: Settings, fetch: FetchFiles) -> Da
     return Dataset(card=card, files=dict(fetch(card, folder)))
 
 
+def named_dataset(roots: Sequence[Path], name: str, settings: Settings) -> Dataset:
+    """The data set of that name, its files in the cache. Raises UnknownName, ContentError or UserError."""
+    return open_dataset(read_dataset_card(roots, name), settings, cached_fetch(settings.cache_dir))
+
+
 def cached_fetch(
     cache_dir: Path, progress: Progress | None = None, environ: Mapping[str, str] | None = None
 ) -> FetchFiles:

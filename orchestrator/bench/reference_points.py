@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.bench.arms import OnOutcome, Outcome, run_interleaved, warm_up
-from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
+from orchestrator.bench.data import named_dataset
 from orchestrator.bench.origin import Origin, origin_of, write_record
 from orchestrator.bench.spec import code_of, drawn_cases, installed_keys, read_benchmark
 from orchestrator.bench.summary import ArmSummary, summarise
@@ -51,8 +51,7 @@ def points_workspace(root: Path) -> Workspace:
 async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcome) -> PointsReport:
     """Every case through every arm of the benchmark. Raises ModelUnavailable when a model is absent."""
     benchmark, made_at = read_benchmark(workspace.roots, BENCHMARK), utc_now()
-    card = read_dataset_card(workspace.roots, benchmark.dataset_name)
-    dataset = open_dataset(card, settings, cached_fetch(settings.cache_dir))
+    dataset = named_dataset(workspace.roots, benchmark.dataset_name, settings)
     code = code_of(workspace.roots, benchmark)
     drawn = drawn_cases(benchmark, code, dataset.files)
     async with open_controller(workspace.limited_to(benchmark.models), settings) as controller:
@@ -62,7 +61,7 @@ async def measure(workspace: Workspace, settings: Settings, on_outcome: OnOutcom
             controller, benchmark.arms, drawn.cases, code, dataset.files, on_outcome
         )
     return PointsReport(
-        **dict(origin_of(benchmark, card, models, workspace, settings, made_at)),
+        **dict(origin_of(benchmark, dataset.card, models, workspace, settings, made_at)),
         load_s=warm.load_s,
         arms=tuple(summarise(arm.name, outcomes) for arm in benchmark.arms),
         outcomes=tuple(outcomes),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.learning.curve import Trained
-from orchestrator.learning.loop import Judged, Loop, Report, with_low_rank
+from orchestrator.learning.loop import Item, Judged, Loop, Report, with_low_rank
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Row, Task, settled
 from orchestrator.store.blocks import Floats
@@ -39,7 +39,23 @@ def train_encoder(
     return Trainer(recipe, task, base, train, dev, work, begin).run(report)
 
 
-class Trainer(Loop[Row]):
+class EncoderLoop(Loop[Item]):
+    """What learns of any encoder: low-rank changes at one rate, and its `head` at another."""
+
+    def groups(self, model: Any) -> list[dict[str, Any]]:
+        others = [p for p in model.encoder.parameters() if p.requires_grad]
+        return [
+            {"params": others, "peak": self.recipe.learning_rate},
+            {"params": list(model.head.parameters()), "peak": self.recipe.head_learning_rate},
+        ]
+
+    def delta(self) -> dict[str, Floats]:
+        """Of the best epoch, which the model has from then on."""
+        self.bare_model().load_state_dict(self.best, strict=False)
+        return delta_tensors({name: value.numpy() for name, value in self.best.items()})
+
+
+class Trainer(EncoderLoop[Row]):
     def __init__(
         self,
         recipe: Recipe,
@@ -61,13 +77,6 @@ class Trainer(Loop[Row]):
             model.get_parameter(name).data = torch.from_numpy(value.copy())
         return model
 
-    def groups(self, model: Any) -> list[dict[str, Any]]:
-        others = [p for p in model.encoder.parameters() if p.requires_grad]
-        return [
-            {"params": others, "peak": self.recipe.learning_rate},
-            {"params": list(model.head.parameters()), "peak": self.recipe.head_learning_rate},
-        ]
-
     def length(self, item: Row) -> int:
         return len(item.encoding.ids)
 
@@ -85,9 +94,7 @@ class Trainer(Loop[Row]):
         return Judged(self._task.quality(scores, self._dev), float(np.mean(losses)))
 
     def trained(self) -> Trained:
-        self.bare_model().load_state_dict(self.best, strict=False)
-        tensors = {name: value.numpy() for name, value in self.best.items()}
-        trained = Trained(delta_tensors(tensors), self.curve, self.best_epoch())
+        trained = Trained(self.delta(), self.curve, self.best_epoch())
         return settled(self._task, trained, self.recipe.none_at_most, self.scores(self._dev), self._dev)
 
     def scores(self, rows: Sequence[Row]) -> list[Floats]:

@@ -167,9 +167,10 @@ class Learner:
 
     async def choose(self, name: str) -> list[Candidate]:
         """S4. The recipes in the order in which to take them, each after a quick try."""
+        purpose = self._purpose(name)
         return await choose(
-            self._purpose(name),
-            all_recipes(self.workspace.roots, self._purpose(name).learns.kind),
+            purpose,
+            all_recipes(self.workspace.roots, purpose.learns.kind),
             self.examples(name),
             store=self._store(),
             settings=self.settings,

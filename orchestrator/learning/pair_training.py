@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from orchestrator.learning.curve import Trained
-from orchestrator.learning.encoder_training import delta_tensors, inputs_of, low_rank_encoder, pooled
-from orchestrator.learning.loop import Judged, Loop, Report
+from orchestrator.learning.encoder_training import EncoderLoop, inputs_of, low_rank_encoder, pooled
+from orchestrator.learning.loop import Judged, Report
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Floats, best_temperature
 
@@ -41,7 +41,7 @@ def train_pairs(
     return PairTrainer(recipe, base, train, dev, work).run(report)
 
 
-class PairTrainer(Loop[Choice]):
+class PairTrainer(EncoderLoop[Choice]):
     """Quality of an epoch: the share of development rows of which the right one is chosen."""
 
     def __init__(
@@ -69,13 +69,6 @@ class PairTrainer(Loop[Choice]):
 
         return WithHead()
 
-    def groups(self, model: Any) -> list[dict[str, Any]]:
-        others = [p for p in model.encoder.parameters() if p.requires_grad]
-        return [
-            {"params": others, "peak": self.recipe.learning_rate},
-            {"params": list(model.head.parameters()), "peak": self.recipe.head_learning_rate},
-        ]
-
     def length(self, item: Choice) -> int:
         return len(item.text.ids) + sum(len(each.ids) for each in item.candidates)
 
@@ -100,9 +93,7 @@ class PairTrainer(Loop[Choice]):
         return Judged(float(np.mean(chosen)), float(np.mean(losses)))
 
     def trained(self) -> Trained:
-        self.bare_model().load_state_dict(self.best, strict=False)
-        tensors = {name: value.numpy() for name, value in self.best.items()}
-        return Trained(delta_tensors(tensors), self.curve, self.best_epoch(), self._temperature())
+        return Trained(self.delta(), self.curve, self.best_epoch(), self._temperature())
 
     def scores(self) -> list[Floats]:
         """Of the development rows: shape (candidates,) each."""

@@ -56,6 +56,7 @@ class Recipe(Record):
     warmup: float = Field(default=0.1, ge=0, le=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
     line_break: str | None = Field(default=None, min_length=1, max_length=1)
     kinds: tuple[str, ...] = ()
 
@@ -65,15 +66,17 @@ class Recipe(Record):
         later = {"line_break"} if self.line_break is None else set()
         return hash_of(self.model_dump(mode="json", exclude={"kinds", *later}))
 
+    def is_for(self, kind: str) -> bool:
+        """Whether it is meant for this kind of answer."""
+        return not self.kinds or kind in self.kinds
+
     def insist_on(self, kind: str) -> None:
         """Raises UserError where it is not meant for this kind of answer."""
-        if self.kinds and kind not in self.kinds:
+        if not self.is_for(kind):
             raise UserError(
                 f"Recipe {self.name!r} is for {' and '.join(self.kinds)}, not for {kind}.",
                 hint="`lilliput learn choose NAME` says which recipe to take.",
             )
-
-    none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _as_it_can_read(self) -> Self:
@@ -99,7 +102,7 @@ def read_recipe(roots: Sequence[Path], name: str) -> Recipe:
 def all_recipes(roots: Sequence[Path], kind: str) -> list[Recipe]:
     """Those that are meant for this kind of answer, by name. Raises ContentError."""
     every = [read_recipe(roots, name) for name in sorted(_files(roots))]
-    return [recipe for recipe in every if not recipe.kinds or kind in recipe.kinds]
+    return [recipe for recipe in every if recipe.is_for(kind)]
 
 
 def _files(roots: Sequence[Path]) -> dict[str, Path]:

@@ -8,7 +8,7 @@ parts of the text.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from threading import Event
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import ModelError, StoreError
+from orchestrator.memo import VectorMemo
 from orchestrator.runtimes.base import Classified, PairScores, Tagged, TaggedTexts
 from orchestrator.runtimes.encoder import EncoderSession
 from orchestrator.runtimes.worker import Stopped
@@ -92,32 +93,24 @@ class PairScorerSession(HeadSession):
                 f"Model {card.name!r} has {len(head.weights)} weights for {self._dimensions()} dimensions.",
                 hint=f"Type `lilliput models rm {card.name}` and pull it again.",
             )
-        self._known: dict[str, Floats] = {}
+        self._memo = VectorMemo(_KEPT_TEXTS)
 
     async def score_pairs(self, pairs: Sequence[tuple[str, str]]) -> PairScores:
         """The probability that the second text fits the first; shape (pairs,)."""
         if not pairs:
             return PairScores(scores=np.zeros(0, dtype=np.float32), prompt_tokens=0, duration_s=0.0)
-        candidates = {second for _, second in pairs}
-        wanted = [first for first, _ in pairs] + [text for text in candidates if text not in self._known]
-        made = await self.embed(self._seen(dict.fromkeys(wanted)))
-        vectors = dict(zip(dict.fromkeys(wanted), made.vectors, strict=True))
-        known = {text: vectors[text] if text in vectors else self._known[text] for text in candidates}
-        together = np.stack([vectors[first] * known[second] for first, second in pairs])
+        firsts, candidates = (list(dict.fromkeys(texts)) for texts in zip(*pairs, strict=True))
+        known = self._memo.known(self.card.name, candidates)
+        wanted = list(dict.fromkeys([*firsts, *(text for text in candidates if text not in known)]))
+        made = await self.embed(self._seen(wanted))
+        vectors = {**known, **dict(zip(wanted, made.vectors, strict=True))}
+        self._memo.put(self.card.name, {text: vectors[text] for text in candidates})
+        together = np.stack([vectors[first] * vectors[second] for first, second in pairs])
         scores = together @ np.array(self.head.weights, dtype=np.float32) + np.float32(self.head.offset)
         fits = 1 / (1 + np.exp(-scores / np.float32(self.head.temperature)))
-        self._keep(known)
         return PairScores(
             scores=fits.astype(np.float32), prompt_tokens=made.prompt_tokens, duration_s=made.duration_s
         )
-
-    def _keep(self, vectors: Mapping[str, Floats]) -> None:
-        """The newest last; the oldest go."""
-        for text, vector in vectors.items():
-            self._known.pop(text, None)
-            self._known[text] = vector
-        for oldest in list(self._known)[:-_KEPT_TEXTS]:
-            del self._known[oldest]
 
 
 class TaggerSession(HeadSession):

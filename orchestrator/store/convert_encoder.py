@@ -66,7 +66,8 @@ def run(request: Request, say: Say) -> None:
         largest = _probe(request.work, weights, config, request.source / "tokenizer.json")
     say("writing the graph", None, None)
     with Graph(request.output) as graph:
-        Encoder(graph, weights, config, largest, head).write()
+        in_graph = None if head and head.kind == "score-pairs" else head  # compares what two passes made
+        Encoder(graph, weights, config, largest, in_graph).write()
     for name in _KEPT:
         shutil.copyfile(request.source / name, request.output / name)
 
@@ -129,8 +130,7 @@ class Encoder:
         self._graph.node("Identity", [hidden], "last_hidden_state")
         wide = ("batch", "tokens")
         outputs = self.multiplied if probe else {}
-        has_scores = self._head and self._head.kind != "score-pairs" and not probe
-        scores = {"scores": (np.float32, self._scores(self._head))} if self._head and has_scores else {}
+        scores = {} if self._head is None or probe else {"scores": (np.float32, self._scores(self._head))}
         self._graph.save(
             dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (np.int64, wide)),
             {
