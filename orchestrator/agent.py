@@ -143,7 +143,7 @@ class Call:
             raise ModelError(f"the answer is not JSON: {error}: {reply.text[:200]!r}") from None
         # JSON may escape half of a surrogate pair, which no file and no database takes.
         _insist_on_text(json.dumps(value, ensure_ascii=False))
-        return value, confidence_of(reply)
+        return value, confidence_of(reply, self.spec.confidence)
 
     async def embed(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
         """Unit vectors, shape (texts, dimensions). `keep` remembers them for later calls."""
@@ -297,16 +297,29 @@ def messages_of(spec: AgentSpec, inputs: Mapping[str, Any]) -> list[Message]:
         raise InvalidInput(f"The prompt of agent {spec.name!r} cannot be filled in: {error}.") from error
 
 
-def confidence_of(reply: Generation) -> float | None:
-    """Geometric mean of the probabilities of what the model chose, in [0, 1]; None where not known.
+def confidence_of(reply: Generation, by: str = "choices") -> float | None:
+    """A geometric mean of probabilities, in [0, 1]; None where not known.
 
-    Under a schema only the tokens that it left open count: the form says nothing about the content. Where
-    it left nothing open there was nothing to be unsure of.
+    `choices`: of what the model chose. Under a schema only the tokens that it left open count: the form says
+    nothing about the content. Where it left nothing open there was nothing to be unsure of.
+
+    `schema-slack`: of what the schema allowed, for each token, when the model would have written freely. A
+    model that must be held to the form all the way has not understood what is asked.
     """
     chosen = reply.choice_logprobs if reply.choice_logprobs is not None else reply.logprobs
+    if by == "schema-slack":
+        return _slack(reply)
     if chosen is None:
         return None
     return math.exp(sum(chosen) / len(chosen)) if chosen else 1.0
+
+
+def _slack(reply: Generation) -> float | None:
+    if reply.logprobs is None or reply.choice_logprobs is None:
+        return None
+    # log p(token) = log p(what is allowed) + log p(token | what is allowed); of a forced token the last is 0.
+    allowed = sum(reply.logprobs) - sum(reply.choice_logprobs)
+    return math.exp(min(0.0, allowed) / len(reply.logprobs)) if reply.logprobs else 1.0
 
 
 def _insist_on_text(reply: str) -> None:

@@ -32,7 +32,10 @@ ExtraCheck = Callable[[Any], str | None]
 
 
 class _Place(NamedTuple):
-    """One call: for which subtask and agent, to which model, and where on the ladder that stands."""
+    """One call: for which subtask and agent, to which model, and where on the ladder that stands.
+
+    `said`: what the models below answered.
+    """
 
     subtask: str
     agent: Agent
@@ -43,6 +46,7 @@ class _Place(NamedTuple):
     has_next: bool
     extra: ExtraCheck | None
     bar: Bar | None = None
+    said: tuple[Step, ...] = ()
 
 
 class _Reply(NamedTuple):
@@ -106,12 +110,14 @@ class Asker:
             return Outcome("failed")
         run.journal.post(Routed(run_id=run.journal.run_id, subtask=subtask, route=route))
         ladder = route.ladder or (None,)
+        said: tuple[Step, ...] = ()
         for rung, model in enumerate(ladder, start=1):
             bar = _bar(calibrations.get(model or ""), route.policy)
-            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, bar)
+            place = _Place(subtask, agent, inputs, route, model, 1, rung < len(ladder), extra, bar, said)
             step = await self._ask_one(run, place)
             if step.status == "completed":
                 return Outcome("completed", step.output)
+            said = (*said, step)
         return Outcome("failed")
 
     async def _ask_one(self, run: Run, place: _Place) -> Step:
@@ -278,7 +284,16 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
     if place.extra and all(check.passed for check in checks):
         reason = place.extra(reply.answer.output)
         checks = (*checks, Check(name="runnable", passed=reason is None, reason=reason))
-    return checking.decide(spec, reply.answer, checks, attempt=attempt, has_next=has_next, bar=place.bar)
+    doubts = _doubts(place, reply.answer)
+    return checking.decide(
+        spec, reply.answer, checks, attempt=attempt, has_next=has_next, bar=place.bar, doubts=doubts
+    )
+
+
+def _doubts(place: _Place, answer: Answer) -> tuple[Check, ...]:
+    if place.model is None or not routing.asks_agreement(place.route.policy):
+        return ()
+    return (routing.agreement(place.said, answer.output),)
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

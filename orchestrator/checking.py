@@ -22,18 +22,20 @@ def decide(
     attempt: int,
     has_next: bool,
     bar: Bar | None = None,
+    doubts: Sequence[Check] = (),
 ) -> Decision:
     """What to do with an answer. `attempt` counts from 1 for the current model.
 
     `bar`: a threshold that was calibrated for this model as this agent; it takes the place of the agent's.
+    `doubts`: checks that say whether to ask another model and not what is wrong, in the place of confidence.
     """
-    all_checks = (*checks, *_confidence(spec, answer, bar))
+    all_checks = (*checks, *(doubts or _confidence(spec, answer, bar)))
     failed = [check for check in all_checks if not check.passed]
     if not failed:
         reason = answer.reason or f"{len(all_checks)} of {len(all_checks)} checks hold"
         return Decision(action="accept", reason=reason, checks=all_checks)
     reason = "; ".join(f"{check.name}: {check.reason}" for check in failed)
-    only_unsure = all(check.name == "confidence" for check in failed)
+    only_unsure = all(check.name == "confidence" or check in doubts for check in failed)
     if only_unsure and not has_next:
         # Confidence tells whether to ask a larger model, not that the answer is wrong; nobody is left to ask.
         return Decision(action="accept", reason=f"{reason}, but no other model is left", checks=all_checks)

@@ -95,7 +95,7 @@ class Trainer(EncoderLoop[Row]):
 
     def trained(self) -> Trained:
         trained = Trained(self.delta(), self.curve, self.best_epoch())
-        return settled(self._task, trained, self.recipe.none_at_most, self.scores(self._dev), self._dev)
+        return settled(self._task, trained, self.recipe, self.scores(self._dev), self._dev)
 
     def scores(self, rows: Sequence[Row]) -> list[Floats]:
         """Without padding, in the order of the rows."""

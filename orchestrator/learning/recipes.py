@@ -37,6 +37,7 @@ class Recipe(Record):
 
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
+    `outside_by_dev`: whether a tagger's bias for words that belong to no part is set by the development rows.
     """
 
     name: Name
@@ -58,12 +59,13 @@ class Recipe(Record):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
     line_break: str | None = Field(default=None, min_length=1, max_length=1)
+    outside_by_dev: bool = False
     kinds: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """What stands for all that decides a training. Fields that came later count where they are used."""
-        later = {"line_break"} if self.line_break is None else set()
+        later = {name for name in ("line_break", "outside_by_dev") if not getattr(self, name)}
         return hash_of(self.model_dump(mode="json", exclude={"kinds", *later}))
 
     def is_for(self, kind: str) -> bool:

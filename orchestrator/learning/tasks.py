@@ -15,11 +15,13 @@ from orchestrator.errors import UserError
 from orchestrator.kit.spans import Span, span_scores, spans_in
 from orchestrator.learning.curve import Trained
 from orchestrator.learning.examples import Example
+from orchestrator.learning.recipes import Recipe
 from orchestrator.runtimes.heads import first_tokens, parts_of, softmax
 from orchestrator.types import Head, Json, Learns
 
 Floats = NDArray[np.float32]
 _NOT_ASKED = -100  # the target that torch's cross entropy leaves out
+_SHIFTS_OF_OUTSIDE = [step / 4 for step in range(-16, 9)]
 _HAIR = 1e-3  # a score on the line itself belongs to the label
 
 
@@ -43,8 +45,8 @@ class Task(Protocol):
     def quality(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         """In [0, 1]; scores without padding."""
 
-    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
-        """What to add to the head's bias; shape (labels,). See `LabelTask`."""
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], recipe: Recipe) -> Floats:
+        """What to add to the head's bias; shape (labels,). See `LabelTask` and `SpanTask`."""
 
     def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         """See `best_temperature`; of every choice that the rows ask for."""
@@ -92,8 +94,8 @@ class LabelTask:
         """Accuracy."""
         return float(np.mean([int(s.argmax()) == row.target for s, row in zip(scores, rows, strict=True)]))
 
-    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
-        none = self._places.get(None)
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], recipe: Recipe) -> Floats:
+        none, none_at_most = self._places.get(None), recipe.none_at_most
         shift = np.zeros(len(self.head.labels), dtype=np.float32)
         if none is None or none_at_most is None:
             return shift
@@ -110,7 +112,11 @@ class LabelTask:
 
 
 class SpanTask:
-    """A word's first token speaks for the word, as in `runtimes/heads.py`."""
+    """A word's first token speaks for the word, as in `runtimes/heads.py`.
+
+    Most words belong to no part, so that a tagger which learnt from few texts marks too little. `shift` takes
+    from O, or adds to it, what marks the development rows best, where the recipe asks for it.
+    """
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         labels = ("O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI"))
@@ -146,8 +152,13 @@ class SpanTask:
             )
         return span_scores(pairs)["slot_f1"]
 
-    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], none_at_most: float | None) -> Floats:
-        return np.zeros(self.head.width, dtype=np.float32)
+    def shift(self, scores: Sequence[Floats], rows: Sequence[Row], recipe: Recipe) -> Floats:
+        """That of O which marks the development rows best; of several as good the least."""
+        if not recipe.outside_by_dev:
+            return np.zeros(self.head.width, dtype=np.float32)
+        outside = np.eye(self.head.width, dtype=np.float32)[self._places["O"]]
+        tried = sorted(_SHIFTS_OF_OUTSIDE, key=abs)
+        return max((by * outside for by in tried), key=lambda s: self.quality([t + s for t in scores], rows))
 
     def temperature(self, scores: Sequence[Floats], rows: Sequence[Row]) -> float:
         targets = np.concatenate([np.array(each) for each in _each(rows)])
@@ -156,10 +167,10 @@ class SpanTask:
 
 
 def settled(
-    task: Task, trained: Trained, none_at_most: float | None, scores: Sequence[Floats], rows: Sequence[Row]
+    task: Task, trained: Trained, recipe: Recipe, scores: Sequence[Floats], rows: Sequence[Row]
 ) -> Trained:
     """With its bias shifted and its temperature, by the development rows and the scores that they got."""
-    shift = task.shift(scores, rows, none_at_most)
+    shift = task.shift(scores, rows, recipe)
     shifted = [score + shift for score in scores]
     tensors = {**trained.tensors, "head.bias": trained.tensors["head.bias"] + shift}
     return trained._replace(tensors=tensors, temperature=task.temperature(shifted, rows))

@@ -178,7 +178,7 @@ async def _train_head(
     for epoch in trained.curve:
         report(epoch)
     scores = vectors["dev"] @ trained.tensors["head.weight"].T + trained.tensors["head.bias"]
-    return settled(task, trained, recipe.none_at_most, list(scores), rows["dev"])
+    return settled(task, trained, recipe, list(scores), rows["dev"])
 
 
 def _train_encoder(

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
-from orchestrator.routing import all_reference, all_small, budget, cascade, fixed, only, smallest_capable
+from orchestrator.routing import (
+    agree,
+    all_reference,
+    all_small,
+    budget,
+    cascade,
+    fixed,
+    only,
+    smallest_capable,
+)
+from orchestrator.routing.agree import agreement
 from orchestrator.routing.evidence import promoted, proven
 from orchestrator.routing.filters import Need, Surroundings, rejections, unable
 from orchestrator.routing.policy import Policy
@@ -24,14 +34,18 @@ POLICIES: Mapping[str, Policy] = {
     "all-reference": all_reference.order,
     "all-small": all_small.order,
     "budget": budget.order,
+    "agree": agree.order,
 }
 
-_FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B", "budget": "budget:15%"}
+_NAMING = ("only", "agree")  # these name several models
+_FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B", "agree": "agree:A,B,C", "budget": "budget:15%"}
 
 __all__ = [
     "POLICIES",
     "Need",
     "Surroundings",
+    "agreement",
+    "asks_agreement",
     "budgeted",
     "check_able",
     "check_policy",
@@ -44,7 +58,7 @@ __all__ = [
 
 
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
-    """Raises UnknownName for a policy, or a model of `fixed:MODEL` or `only:A,B`, that is not there.
+    """Raises UnknownName for a policy, or a model that it names, that is not there.
 
     Raises InvalidInput for a `budget:` that is no share.
     """
@@ -87,7 +101,14 @@ def _can(spec: AgentSpec, card: ModelCard) -> bool:
 def named_models(policy: str) -> list[str]:
     """The models that the text of a policy names; none for one that takes what there is."""
     name, _, argument = policy.partition(":")
-    return [argument] if name == "fixed" else only.names(argument) if name == "only" else []
+    if name == "fixed":
+        return [argument]
+    return only.names(argument) if name in _NAMING else []
+
+
+def asks_agreement(policy: str) -> bool:
+    """Whether an answer counts once a second model gave it."""
+    return policy.partition(":")[0] == "agree"
 
 
 def budgeted(policy: str) -> float | None:
@@ -124,7 +145,7 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
 
 
 def _only_by_name(card: ModelCard, policy: str) -> str | None:
-    if policy in ("fixed", "only"):
+    if policy in ("fixed", *_NAMING):
         return None
     if card.role == "candidate":
         return f"not promoted, used only as fixed:{card.name}"

@@ -17,6 +17,7 @@ class AgentSpec(Record):
 
     `needs` empty means that exact code answers and no model is routed. `output` is a JSON schema;
     `output_from` names an input that holds the schema instead (as in extract-fields).
+    `confidence`: what a generator's confidence in JSON is made of; see `agent.confidence_of`.
     """
 
     name: Name
@@ -30,6 +31,7 @@ class AgentSpec(Record):
     max_tokens: int = Field(default=256, gt=0)
     retries: int = Field(default=1, ge=0, le=5)
     min_confidence: float | None = None
+    confidence: Literal["choices", "schema-slack"] = "choices"
     models: tuple[Name, ...] = ()
     untrusted_inputs: tuple[str, ...] = ()
     learns: Learns | None = None

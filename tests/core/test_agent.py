@@ -223,6 +223,18 @@ class TestChecks:
         assert confidence_of(reply) == pytest.approx(math.exp(-0.2))
         assert confidence_of(reply.model_copy(update={"choice_logprobs": ()})) == 1.0
 
+    def test_schema_slack_is_what_the_schema_left_of_the_model_s_own_wish(self) -> None:
+        # The first token was forced (probability 0.5); of the second 0.8 was allowed, and 0.6 of that chosen.
+        own = (math.log(0.5), math.log(0.8 * 0.6))
+        reply = Generation(
+            text="", finish="stop", prompt_tokens=1, completion_tokens=2, duration_s=0,
+            logprobs=own, choice_logprobs=(math.log(0.6),),
+        )  # fmt: skip
+        assert confidence_of(reply, "schema-slack") == pytest.approx(math.sqrt(0.5 * 0.8))
+        assert confidence_of(reply.model_copy(update={"choice_logprobs": None}), "schema-slack") is None
+        nothing = reply.model_copy(update={"logprobs": (), "choice_logprobs": ()})
+        assert confidence_of(nothing, "schema-slack") == 1.0
+
 
 GOOD, BAD = Check(name="schema", passed=True), Check(name="schema", passed=False, reason="no")
 

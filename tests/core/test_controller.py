@@ -136,6 +136,60 @@ class TestCascade:
         assert {s.model for s in steps} == {"small"}
 
 
+class TestAgreement:
+    async def test_what_two_say_counts_and_the_third_is_not_asked(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        replies = {"small": says("hi"), "middle": says("hi"), "large": says("no")}
+        async with open_world(root, replies) as world:
+            result, steps, _ = await world.run(task(agent="echo", route="agree:large,middle,small"))
+        assert result.answer == {"text": "hi"}
+        assert [(s.model, s.status) for s in steps] == [("small", "failed"), ("middle", "completed")]
+        assert [s.decision.action for s in steps if s.decision] == ["escalate", "accept"], "nothing to mend"
+        assert steps[0].error == "agreement: no other model has answered yet"
+        route = steps[0].route
+        assert route is not None
+        assert route.reason == "accepted where small and middle say the same, else large decides"
+
+    async def test_where_they_differ_the_last_decides(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        async with open_world(root, {"small": says("a"), "middle": says("b"), "large": says("c")}) as world:
+            result, steps, _ = await world.run(task(agent="echo", route="agree:small,middle,large"))
+        assert result.answer == {"text": "c"}
+        assert [s.model for s in steps] == ["small", "middle", "large"]
+        assert steps[1].error == "agreement: small says otherwise"
+        assert steps[2].decision is not None
+        assert steps[2].decision.reason == "agreement: middle says otherwise, but no other model is left"
+
+    async def test_two_that_make_the_same_mistake_do_not_agree_on_it(self, root: Path) -> None:
+        """The first fails a check of its own, so the second stands alone."""
+        add_model(root, "middle", 500)
+        replies = {"small": says("wrong"), "middle": says("wrong"), "large": says("right")}
+        async with open_world(root, replies) as world:
+            result, steps, _ = await world.run(task(agent="echo", route="agree:small,middle,large"))
+        assert result.answer == {"text": "right"}
+        assert [s.model for s in steps] == ["small", "small", "middle", "middle", "large"]
+
+    async def test_agreement_takes_the_place_of_confidence(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        unsure = "from orchestrator.types import Answer\n\n\nasync def answer(inputs, call):\n" + (
+            "    return Answer(output={'text': 'hi'}, confidence=0.1)\n"
+        )
+        add_agent(root, "unsure", answer=unsure, min_confidence=0.9)
+        async with open_world(root, {"small": says("-"), "middle": says("-")}) as world:
+            result, steps, _ = await world.run(task(agent="unsure", route="agree:small,middle,large"))
+        assert (result.status, len(steps)) == ("completed", 2)
+
+    async def test_one_of_them_that_is_there_answers_alone(self, root: Path) -> None:
+        async with open_world(root, {"small": says("hi")}) as world:
+            result, _, _ = await world.run(task(agent="echo", route="agree:small"))
+        assert result.answer == {"text": "hi"}
+
+    async def test_a_model_that_is_not_there_is_named(self, root: Path) -> None:
+        async with open_world(root, {}) as world:
+            with pytest.raises(UnknownName, match="nobody"):
+                await world.run(task(agent="echo", route="agree:small,nobody"))
+
+
 def _refuse_broken(load: Any) -> Any:
     def refusing(card: Any, options: Any) -> Any:
         if card.name == "broken":

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.bench.cases import Case
 from orchestrator.bench.data import cached_fetch, open_dataset, read_dataset_card
 from orchestrator.bench.rows import rows_of
+from orchestrator.kit.spans import part_of
 from orchestrator.settings import load_settings
 from tests.bench.families.helpers import ROOT, ask_content, code, module, real_files
 
@@ -33,7 +34,7 @@ def texts(rows: list[Any], split: str) -> set[str]:
     [
         ("snips", "snips", "dev", 13_064),
         ("snips-intents", "snips", "dev", 13_064),
-        ("sroie", "sroie", "dev", 251),
+        ("sroie", "sroie", "dev", 251 * 3),
         ("seal-calls", "seal-tools", "dev-single", 333),
     ],
 )
@@ -86,9 +87,48 @@ async def test_fields_are_taken_from_marked_parts() -> None:
         ("date", "1/2/18"),
         ("date", "x"),
     ]
-    spans = [{"kind": kind, "text": text} for kind, text in parts]
-    answer = await ask_content(("sroie",), "receipt-of-parts", {"spans": spans})
+    text = "A, 1 A, 1 A Road, 1/2/18, x"
+    spans = [part_of(text, kind, text.index(words), text.index(words) + len(words)) for kind, words in parts]
+    answer = await ask_content(("sroie",), "receipt-of-parts", {"text": text, "spans": spans})
     assert answer.output == {"company": "A", "date": "1/2/18", "address": "1 A Road", "total": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "marked", "whole"),
+    [
+        ("total", "16.", "16.50"),
+        ("total", "50", "16.50"),
+        ("total", "RM96", "RM96.20"),
+        ("total", "16.50", "16.50"),
+        ("date", "2017", "12/28/2017"),
+        ("date", "MAY 18", "MAY 18"),
+        ("company", "TEA", "TEA"),
+    ],
+)
+async def test_a_number_that_was_marked_in_part_is_taken_whole(kind: str, marked: str, whole: str) -> None:
+    text = "TEA.LEAF 12/28/2017: 5 MAY 18,\nTOTAL 16.50\nCASH RM96.20."
+    start = text.index(marked)
+    spans = [part_of(text, kind, start, start + len(marked))]
+    answer = await ask_content(("sroie",), "receipt-of-parts", {"text": text, "spans": spans})
+    assert answer.output[kind] == whole
+
+
+def test_copies_of_a_receipt_have_the_shop_and_the_address_of_another() -> None:
+    score, files = code("sroie"), real_files("sroie")
+    cases = list(score.training(files) or ())
+    mine, copies = cases[:251], (cases[251:502], cases[502:])
+    for copied in copies:
+        changed = [a.gold["company"] != b.gold["company"] for a, b in zip(mine, copied, strict=True)]
+        assert sum(changed) > 180
+        assert all(a.gold["total"] == b.gold["total"] for a, b in zip(mine, copied, strict=True))
+    for case, copy in zip(mine, copies[0], strict=True):
+        if case.gold["company"] != copy.gold["company"]:
+            shops = [part["text"] for part in score.lesson(copy)["label"] if part["kind"] == "company"]
+            assert [letters(shop) for shop in shops] == [letters(copy.gold["company"])]
+
+
+def letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def test_numbers_are_learnt_as_their_tool_declares_them() -> None:
