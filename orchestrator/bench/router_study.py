@@ -5,11 +5,13 @@ As in `routers.py` nothing is run; here a router may also look at the case's tex
     knn          the gain of the larger arm on the ten nearest other cases of the family, by their embeddings:
                  a router that has seen such work answered both ways
     knn-others   the same from the cases of all other families: one that has not (leave one family out)
+    agreement    how many of the other arms that are no reference said the same as the small one (the policy
+                 `agree` asks that); all of them are paid for
 
 `saved`: seconds that a router saves at equal success. It sends cases to the larger arm in its order until as
-much is right as with the larger arm alone; one that needs an answer of the small arm first (`confidence`)
-pays for both. Intervals are of a bootstrap over the cases (1,000 draws, 95 %), with the router's scores as
-they are.
+much is right as with the larger arm alone; one that needs an answer of the small arm first (`confidence`,
+`agreement`) pays for both. Intervals are of a bootstrap over the cases (1,000 draws, 95 %), with the
+router's scores as they are.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.bench.arms import Outcome
 from orchestrator.bench.record import BenchRecord
 from orchestrator.bench.routers import recovered_by, router_of
 from orchestrator.bench.statistics import Interval
+from orchestrator.bench.verdict import Verdict
 from orchestrator.types import Record
 
 Floats = NDArray[np.float64]
@@ -30,7 +34,10 @@ _NEIGHBOURS, _DRAWS = 10, 1000
 
 
 class Paired(NamedTuple):
-    """The cases of one family that both arms answered; arrays run over them. `sure`: of the small arm."""
+    """The cases of one family that both arms answered; arrays run over them.
+
+    `sure`: of the small arm. `agree`: how many of the other arms said the same, which took `agree_s` seconds.
+    """
 
     family: str
     weak: str
@@ -41,6 +48,8 @@ class Paired(NamedTuple):
     high_s: Floats
     sure: Floats | None
     vectors: Floats
+    agree: Floats
+    agree_s: Floats
 
 
 class StudiedRouter(Record):
@@ -79,36 +88,44 @@ class Study(Record):
 
 def paired(record: BenchRecord, vectors: Mapping[str, Floats]) -> list[Paired]:
     """Of each ruled family in which the larger arm is better. `vectors`: of the cases' texts, by case."""
-    found = []
-    for verdict in record.verdicts:
-        weak, strong = (
-            {
-                o.case_id: o
-                for o in record.outcomes
-                if (o.category, o.arm, o.repeat) == (verdict.family, arm, 0) and o.case_id in vectors
-            }
-            for arm in (verdict.candidate, verdict.reference)
-        )
-        shared = sorted(weak.keys() & strong.keys())
-        low, high = (np.array([arm[case].grade for case in shared]) for arm in (weak, strong))
-        if not shared or high.mean() <= low.mean():
-            continue
-        sure = [weak[case].confidence for case in shared]
-        known = [value for value in sure if value is not None]
-        found.append(
-            Paired(
-                family=f"{record.benchmark.name} {verdict.family}",
-                weak=verdict.candidate,
-                strong=verdict.reference,
-                low=low,
-                high=high,
-                low_s=np.array([weak[case].latency_s for case in shared]),
-                high_s=np.array([strong[case].latency_s for case in shared]),
-                sure=np.array(known) if len(known) == len(shared) else None,
-                vectors=np.stack([vectors[case] for case in shared]),
-            )
-        )
-    return found
+    return [pair for verdict in record.verdicts if (pair := _pair(record, verdict, vectors))]
+
+
+def _pair(record: BenchRecord, verdict: Verdict, vectors: Mapping[str, Floats]) -> Paired | None:
+    answered = {arm.name: _by_case(record, verdict.family, arm.name) for arm in record.benchmark.arms}
+    weak, strong = answered.pop(verdict.candidate), answered.pop(verdict.reference)
+    shared = sorted(weak.keys() & strong.keys() & vectors.keys())
+    low, high = (np.array([arm[case].grade for case in shared]) for arm in (weak, strong))
+    if not shared or high.mean() <= low.mean():
+        return None
+    sure = [weak[case].confidence for case in shared]
+    known = [value for value in sure if value is not None]
+    cheap = {arm.name for arm in record.benchmark.arms if arm.kind != "reference"}
+    others = [of for name, of in answered.items() if name in cheap and of.keys() >= set(shared)]
+    asked_too = [[of[case] for of in others] for case in shared]
+    return Paired(
+        family=f"{record.benchmark.name} {verdict.family}",
+        weak=verdict.candidate,
+        strong=verdict.reference,
+        low=low,
+        high=high,
+        low_s=np.array([weak[case].latency_s for case in shared]),
+        high_s=np.array([strong[case].latency_s for case in shared]),
+        sure=np.array(known) if len(known) == len(shared) else None,
+        vectors=np.stack([vectors[case] for case in shared]),
+        agree=np.array(
+            [_alike(weak[case], asked) for case, asked in zip(shared, asked_too, strict=True)], float
+        ),
+        agree_s=np.array([sum(outcome.latency_s for outcome in asked) for asked in asked_too]),
+    )
+
+
+def _alike(outcome: Outcome, others: Sequence[Outcome]) -> int:
+    return sum(other.output == outcome.output for other in others)
+
+
+def _by_case(record: BenchRecord, family: str, arm: str) -> dict[str, Outcome]:
+    return {o.case_id: o for o in record.outcomes if (o.category, o.arm, o.repeat) == (family, arm, 0)}
 
 
 def study(families: Sequence[Paired], seed: int = 1) -> list[StudiedFamily]:
@@ -126,6 +143,8 @@ def _studied(family: Paired, every: Sequence[Paired], random: np.random.Generato
         scores["knn-others"] = _near_gain(family.vectors, known, gains, own=False)
     if family.sure is not None:
         scores["confidence"] = -family.sure
+    if family.agree.any():
+        scores["agreement"] = -family.agree
     rows = [_row(name, score, family, random) for name, score in scores.items()]
     middle = StudiedRouter(
         name="random",
@@ -189,6 +208,8 @@ def _saved(name: str, order: NDArray[np.intp], family: Paired) -> float:
     reached = np.flatnonzero(recovered_by(family.high - family.low, order) >= 1 - 1e-9)
     sent, kept = order[: reached[0]], order[reached[0] :]
     spent = family.high_s[sent].sum() + family.low_s[kept].sum()
-    if name == "confidence":
+    if name in ("confidence", "agreement"):
         spent += family.low_s[sent].sum()
+    if name == "agreement":
+        spent += family.agree_s.sum()
     return float(1 - spent / family.high_s.sum())

@@ -12,7 +12,8 @@ def family(name: str, low: list[float], high: list[float], vectors: np.ndarray, 
     n = len(low)
     values = {
         "family": name, "weak": "small", "strong": "large", "low": np.array(low), "high": np.array(high),
-        "low_s": np.full(n, 1.0), "high_s": np.full(n, 10.0), "sure": None, "vectors": vectors, **fields,
+        "low_s": np.full(n, 1.0), "high_s": np.full(n, 10.0), "sure": None, "vectors": vectors,
+        "agree": np.zeros(n), "agree_s": np.zeros(n), **fields,
     }  # fmt: skip
     return Paired(**values)  # type: ignore[arg-type]
 
@@ -50,6 +51,15 @@ def test_who_asks_the_small_arm_first_pays_for_both() -> None:
     found = rows([family("a", low, high, vectors, sure=np.array(low))])
     assert found["confidence"].apgr == pytest.approx(found["oracle"].apgr)
     assert found["confidence"].saved == pytest.approx(found["oracle"].saved - 30 / 600)
+
+
+def test_who_asks_others_whether_they_agree_pays_for_all_of_them() -> None:
+    low, high, vectors = two_kinds(0)
+    agree = np.array(low) * 2
+    found = rows([family("a", low, high, vectors, agree=agree, agree_s=np.full(60, 0.5))])
+    assert found["agreement"].apgr == pytest.approx(found["oracle"].apgr)
+    assert found["agreement"].saved == pytest.approx(found["oracle"].saved - 30 / 600 - 60 * 0.5 / 600)
+    assert "agreement" not in rows([family("a", low, high, vectors)])
 
 
 def test_an_interval_holds_its_figure_and_is_the_same_again() -> None:
