@@ -291,9 +291,10 @@ def _decide(place: _Place, reply: _Reply) -> Decision:
 
 
 def _doubts(place: _Place, answer: Answer) -> tuple[Check, ...]:
-    if place.model is None or not routing.asks_agreement(place.route.policy):
+    """Where one model alone can answer there is nobody to agree with, and its confidence counts."""
+    if len(place.route.ladder) < 2 or not routing.asks_agreement(place.route.policy):
         return ()
-    return (routing.agreement(place.said, answer.output),)
+    return (routing.agreement(place.said, answer.output, place.agent.spec.learns),)
 
 
 def _estimated_tokens(agent: Agent, inputs: Json) -> int:

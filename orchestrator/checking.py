@@ -8,7 +8,7 @@ the same model would be cut off again. Which checks there are is the agent's bus
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from orchestrator.errors import LilliputError, ModelError, Truncated
 from orchestrator.types import AgentSpec, Answer, Bar, Check, Decision
@@ -34,12 +34,14 @@ def decide(
     if not failed:
         reason = answer.reason or f"{len(all_checks)} of {len(all_checks)} checks hold"
         return Decision(action="accept", reason=reason, checks=all_checks)
-    reason = "; ".join(f"{check.name}: {check.reason}" for check in failed)
+    reason = _told(failed)
     only_unsure = all(check.name == "confidence" or check in doubts for check in failed)
     if only_unsure and not has_next:
         # Confidence tells whether to ask a larger model, not that the answer is wrong; nobody is left to ask.
         return Decision(action="accept", reason=f"{reason}, but no other model is left", checks=all_checks)
     may_retry = attempt <= spec.retries and not only_unsure and bool(spec.needs)
+    if may_retry:  # the model is told; that others say otherwise is nothing to mend
+        reason = _told(check for check in failed if check not in doubts)
     return _otherwise(reason, all_checks, may_retry=may_retry, has_next=has_next)
 
 
@@ -63,6 +65,10 @@ def _confidence(spec: AgentSpec, answer: Answer, bar: Bar | None) -> tuple[Check
     shown = f"{math.floor(100 * answer.confidence) / 100:.2f} is below {least_shown:.2f}"
     why = f", {bar.why}" if bar else ""
     return (Check(name="confidence", passed=False, reason=shown + why),)
+
+
+def _told(failed: Iterable[Check]) -> str:
+    return "; ".join(f"{check.name}: {check.reason}" for check in failed)
 
 
 def _otherwise(reason: str, checks: tuple[Check, ...], *, may_retry: bool, has_next: bool) -> Decision:

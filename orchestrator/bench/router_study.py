@@ -5,8 +5,8 @@ As in `routers.py` nothing is run; here a router may also look at the case's tex
     knn          the gain of the larger arm on the ten nearest other cases of the family, by their embeddings:
                  a router that has seen such work answered both ways
     knn-others   the same from the cases of all other families: one that has not (leave one family out)
-    agreement    how many of the other arms that are no reference said the same as the small one (the policy
-                 `agree` asks that); all of them are paid for
+    agreement    how many other arms said the same as the small one, of those that asked models and never the
+                 larger one; all of them are paid for. What the policy `agree` goes by
 
 `saved`: seconds that a router saves at equal success. It sends cases to the larger arm in its order until as
 much is right as with the larger arm alone; one that needs an answer of the small arm first (`confidence`,
@@ -16,27 +16,30 @@ router's scores as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.record import BenchRecord
-from orchestrator.bench.routers import recovered_by, router_of
+from orchestrator.bench.routers import in_turn, recovered_by, router_of
 from orchestrator.bench.statistics import Interval
 from orchestrator.bench.verdict import Verdict
 from orchestrator.types import Record
 
 Floats = NDArray[np.float64]
 _NEIGHBOURS, _DRAWS = 10, 1000
+_FREE = {"code", "overhead"}
 
 
 class Paired(NamedTuple):
     """The cases of one family that both arms answered; arrays run over them.
 
-    `sure`: of the small arm. `agree`: how many of the other arms said the same, which took `agree_s` seconds.
+    `sure`: of the small arm. `agree`: how many other arms said the same, which took `agree_s` seconds; None
+    where there is no other arm that could be asked.
     """
 
     family: str
@@ -48,7 +51,7 @@ class Paired(NamedTuple):
     high_s: Floats
     sure: Floats | None
     vectors: Floats
-    agree: Floats
+    agree: Floats | None
     agree_s: Floats
 
 
@@ -100,9 +103,10 @@ def _pair(record: BenchRecord, verdict: Verdict, vectors: Mapping[str, Floats]) 
         return None
     sure = [weak[case].confidence for case in shared]
     known = [value for value in sure if value is not None]
-    cheap = {arm.name for arm in record.benchmark.arms if arm.kind != "reference"}
-    others = [of for name, of in answered.items() if name in cheap and of.keys() >= set(shared)]
+    large = _most_used(strong.values())
+    others = [of for of in answered.values() if of.keys() >= set(shared) and _is_cheap(of.values(), large)]
     asked_too = [[of[case] for of in others] for case in shared]
+    alike = [_alike(weak[case], asked) for case, asked in zip(shared, asked_too, strict=True)]
     return Paired(
         family=f"{record.benchmark.name} {verdict.family}",
         weak=verdict.candidate,
@@ -113,15 +117,38 @@ def _pair(record: BenchRecord, verdict: Verdict, vectors: Mapping[str, Floats]) 
         high_s=np.array([strong[case].latency_s for case in shared]),
         sure=np.array(known) if len(known) == len(shared) else None,
         vectors=np.stack([vectors[case] for case in shared]),
-        agree=np.array(
-            [_alike(weak[case], asked) for case, asked in zip(shared, asked_too, strict=True)], float
-        ),
+        agree=np.array(alike, dtype=float) if others else None,
         agree_s=np.array([sum(outcome.latency_s for outcome in asked) for asked in asked_too]),
     )
 
 
+def _most_used(outcomes: Iterable[Outcome]) -> str:
+    """The model in which an arm spends most of its time; "" for one that asks none."""
+    spent: dict[str, float] = defaultdict(float)
+    for outcome in outcomes:
+        for name, usage in outcome.usage_by_model.items():
+            spent[name] += usage.duration_s or 0.0
+    asked = {name: seconds for name, seconds in spent.items() if name not in _FREE}
+    return max(asked, key=asked.__getitem__, default="")
+
+
+def _is_cheap(outcomes: Iterable[Outcome], large: str) -> bool:
+    """Whether models answered, and not the larger arm's."""
+    used = {model for outcome in outcomes for model in outcome.usage_by_model} - _FREE
+    return bool(used) and large not in used
+
+
 def _alike(outcome: Outcome, others: Sequence[Outcome]) -> int:
-    return sum(other.output == outcome.output for other in others)
+    """How many of the others said the same. A run that failed has said nothing."""
+    return sum(o.status == outcome.status == "completed" and _same(o.output, outcome.output) for o in others)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """In what both of them tell: agents for one task may put a score beside the answer, or none."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return bool(one == other)
+    shared = one.keys() & other.keys()
+    return bool(shared) and all(one[key] == other[key] for key in shared)
 
 
 def _by_case(record: BenchRecord, family: str, arm: str) -> dict[str, Outcome]:
@@ -143,7 +170,7 @@ def _studied(family: Paired, every: Sequence[Paired], random: np.random.Generato
         scores["knn-others"] = _near_gain(family.vectors, known, gains, own=False)
     if family.sure is not None:
         scores["confidence"] = -family.sure
-    if family.agree.any():
+    if family.agree is not None:
         scores["agreement"] = -family.agree
     rows = [_row(name, score, family, random) for name, score in scores.items()]
     middle = StudiedRouter(
@@ -178,15 +205,14 @@ def _near_gain(asked: Floats, known: Floats, gains: Floats, *, own: bool) -> Flo
 
 def _row(name: str, score: Floats, family: Paired, random: np.random.Generator) -> StudiedRouter:
     gain = family.high - family.low
-    order = np.argsort(-score, kind="stable")
-    found = router_of(name, recovered_by(gain, order))
+    found = router_of(name, recovered_by(gain, score))
     return StudiedRouter(
         name=name,
         apgr=found.apgr,
         apgr_interval=_interval(gain, score, random),
         cpt_50=found.cpt_50,
         cpt_80=found.cpt_80,
-        saved=_saved(name, order, family),
+        saved=_saved(name, score, family),
     )
 
 
@@ -197,19 +223,18 @@ def _interval(gain: Floats, score: Floats, random: np.random.Generator) -> Inter
         drawn = random.integers(0, len(gain), len(gain))
         if gain[drawn].sum() <= 0:
             continue
-        order = np.argsort(-score[drawn], kind="stable")
-        found.append(router_of("", recovered_by(gain[drawn], order)).apgr)
+        found.append(router_of("", recovered_by(gain[drawn], score[drawn])).apgr)
     low, high = np.quantile(found, [0.025, 0.975]) if found else (float("-inf"), float("inf"))
     return Interval(low=float(low), high=float(high))
 
 
-def _saved(name: str, order: NDArray[np.intp], family: Paired) -> float:
+def _saved(name: str, score: Floats, family: Paired) -> float:
     """At the least share of strong calls with which as much is right as with these alone."""
-    reached = np.flatnonzero(recovered_by(family.high - family.low, order) >= 1 - 1e-9)
-    sent, kept = order[: reached[0]], order[reached[0] :]
-    spent = family.high_s[sent].sum() + family.low_s[kept].sum()
+    reached = int(np.flatnonzero(recovered_by(family.high - family.low, score) >= 1 - 1e-9)[0])
+    low_s, high_s = in_turn(family.low_s, score), in_turn(family.high_s, score)
+    spent = high_s[:reached].sum() + low_s[reached:].sum()
     if name in ("confidence", "agreement"):
-        spent += family.low_s[sent].sum()
+        spent += low_s[:reached].sum()
     if name == "agreement":
         spent += family.agree_s.sum()
     return float(1 - spent / family.high_s.sum())

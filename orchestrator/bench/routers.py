@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from orchestrator.bench.arms import Outcome
 from orchestrator.types import Record
 
+Floats = NDArray[np.float64]
+
 
 class Router(Record):
     """One row. `cpt`: share of strong calls for 50 and 80 % of the gap; None where it is never reached."""
@@ -60,12 +62,12 @@ def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome
     straight = np.linspace(0.0, 1.0, len(shared) + 1)
     rows = [
         router_of("random", straight),
-        router_of("oracle", recovered_by(gain, np.argsort(-gain, kind="stable"))),
+        router_of("oracle", recovered_by(gain, gain)),
     ]
     sure = [of[weak][case].confidence for case in shared]
     known = [value for value in sure if value is not None]
     if len(known) == len(shared):
-        rows.append(router_of("confidence", recovered_by(gain, np.argsort(known, kind="stable"))))
+        rows.append(router_of("confidence", recovered_by(gain, -np.array(known))))
     return RouterTable(
         family=family,
         weak=weak,
@@ -80,13 +82,23 @@ def _by_case(family: str, arm: str, outcomes: Sequence[Outcome]) -> Mapping[str,
     return {o.case_id: o for o in outcomes if o.category == family and o.arm == arm and o.repeat == 0}
 
 
-def recovered_by(gain: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
-    """PGR after 0, 1, ... n cases went to the strong arm in that order."""
-    recovered: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(gain[order])]) / gain.sum()
+def recovered_by(gain: Floats, score: Floats) -> Floats:
+    """PGR after 0, 1, ... n cases went to the strong arm, those with the highest score first."""
+    recovered: Floats = np.concatenate([[0.0], np.cumsum(in_turn(gain, score))]) / gain.sum()
     return recovered
 
 
-def router_of(name: str, recovered: NDArray[np.float64]) -> Router:
+def in_turn(values: Floats, score: Floats) -> Floats:
+    """Values in the order in which a router sends their cases, the highest score first.
+
+    It cannot tell cases with one score apart: each of them has their mean, that of all orders of them.
+    """
+    _, places, many = np.unique(-score, return_inverse=True, return_counts=True)
+    means: Floats = np.bincount(places, weights=values) / many
+    return np.repeat(means, many)
+
+
+def router_of(name: str, recovered: Floats) -> Router:
     """Its figures from its PGR after 0, 1, ... n strong calls."""
     return Router(
         name=name,
@@ -96,6 +108,6 @@ def router_of(name: str, recovered: NDArray[np.float64]) -> Router:
     )
 
 
-def _least_share(recovered: NDArray[np.float64], wanted: float) -> float | None:
+def _least_share(recovered: Floats, wanted: float) -> float | None:
     reached = np.flatnonzero(recovered >= wanted - 1e-12)
     return float(reached[0] / (len(recovered) - 1)) if len(reached) else None

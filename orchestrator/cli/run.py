@@ -45,7 +45,9 @@ Example = Annotated[
 ]
 Policy = Annotated[
     str | None,
-    typer.Option("--route", metavar="POLICY", help="cascade, smallest-capable, fixed:MODEL or only:A,B."),
+    typer.Option(
+        "--route", metavar="POLICY", help="cascade, smallest-capable, fixed:MODEL, only:A,B or agree:A,B,C."
+    ),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Short for --route fixed:NAME.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Approve every write of this run.")]

@@ -86,6 +86,8 @@ class Recipe(Record):
             raise ValueError(f"an encoder reads at most {_ENCODERS_READ} tokens")
         if self.method != "encoder" and self.line_break:
             raise ValueError("only an encoder that is trained can be shown its lines")
+        if self.method != "encoder" and self.outside_by_dev:
+            raise ValueError("`outside_by_dev` is for an encoder that marks parts of a text")
         return self
 
 

@@ -60,7 +60,7 @@ __all__ = [
 def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
     """Raises UnknownName for a policy, or a model that it names, that is not there.
 
-    Raises InvalidInput for a `budget:` that is no share.
+    Raises InvalidInput for a `budget:` that is no share, or an `agree:` with one model alone.
     """
     name, _, argument = text.partition(":")
     if name not in POLICIES:
@@ -70,6 +70,8 @@ def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
     for model in named_models(text):
         if model not in cards:
             raise UnknownName("model", model, cards, hint=None if model else f"Write {_FORMS[name]}.")
+    if name == "agree" and len(set(named_models(text))) < 2:
+        raise InvalidInput(f"{text!r} names one model; two must agree.", hint=f"Write {_FORMS[name]}.")
 
 
 def check_able(policy: str, agents: Iterable[AgentSpec], cards: Mapping[str, ModelCard]) -> None:
@@ -83,8 +85,14 @@ def check_able(policy: str, agents: Iterable[AgentSpec], cards: Mapping[str, Mod
         who, what = unserved[0].name, ", ".join(sorted(unserved[0].needs))
         raise InvalidInput(
             f"Under {policy!r} nothing can answer agent {who!r}, which needs: {what}.",
-            hint=f"Name more models: --route only:{','.join(enough)}",
+            hint=f"Name more models: --route {_more(policy)}:{','.join(enough)}",
         )
+
+
+def _more(policy: str) -> str:
+    """The policy that can name more models."""
+    name = policy.partition(":")[0]
+    return name if name in _NAMING else "only"
 
 
 def _able(spec: AgentSpec, names: Iterable[str], cards: Mapping[str, ModelCard]) -> list[str]:

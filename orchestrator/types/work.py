@@ -37,6 +37,12 @@ class AgentSpec(Record):
     learns: Learns | None = None
     options: dict[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _slack_is_asked_for(self) -> Self:
+        if self.confidence != "choices" and self.min_confidence is None:
+            raise ValueError(f"`confidence: {self.confidence}` counts only beside `min_confidence`")
+        return self
+
 
 class Answer(Record):
     """What an agent answered. `confidence` in [0, 1] where the agent can tell, else None."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.bench.router_study import Paired, StudiedRouter, study
+from orchestrator.bench.library import shipped_records
+from orchestrator.bench.record import BenchRecord
+from orchestrator.bench.router_study import Paired, StudiedRouter, paired, study
+from orchestrator.workspace import builtin_root
 
 
 def family(name: str, low: list[float], high: list[float], vectors: np.ndarray, **fields: object) -> Paired:
@@ -13,7 +16,7 @@ def family(name: str, low: list[float], high: list[float], vectors: np.ndarray, 
     values = {
         "family": name, "weak": "small", "strong": "large", "low": np.array(low), "high": np.array(high),
         "low_s": np.full(n, 1.0), "high_s": np.full(n, 10.0), "sure": None, "vectors": vectors,
-        "agree": np.zeros(n), "agree_s": np.zeros(n), **fields,
+        "agree": None, "agree_s": np.zeros(n), **fields,
     }  # fmt: skip
     return Paired(**values)  # type: ignore[arg-type]
 
@@ -60,6 +63,26 @@ def test_who_asks_others_whether_they_agree_pays_for_all_of_them() -> None:
     assert found["agreement"].apgr == pytest.approx(found["oracle"].apgr)
     assert found["agreement"].saved == pytest.approx(found["oracle"].saved - 30 / 600 - 60 * 0.5 / 600)
     assert "agreement" not in rows([family("a", low, high, vectors)])
+
+
+def test_only_arms_that_ask_other_models_can_agree_and_only_with_an_answer() -> None:
+    (record,) = (r for r in shipped_records((builtin_root(),)) if r.benchmark.name == "xsid")
+    cases = sorted({outcome.case_id for outcome in record.outcomes})
+    vectors = {case: np.ones(2) for case in cases}
+
+    def agreeing(record: BenchRecord) -> list[float]:
+        (found,) = paired(record, vectors)
+        return [] if found.agree is None else found.agree.tolist()
+
+    said = {(o.arm, o.case_id): o.output["label"] for o in record.outcomes if o.status == "completed"}
+    others = ("small-zero", "small-few")
+    by_hand = [sum(said["encoder", case] == said.get((arm, case)) for arm in others) for case in cases]
+    assert agreeing(record) == by_hand
+    assert set(by_hand) == {0, 1, 2}
+    lost = [o.model_copy(update={"status": "failed", "output": None}) for o in record.outcomes]
+    assert set(agreeing(record.model_copy(update={"outcomes": lost}))) == {0}
+    alone = [o for o in record.outcomes if not o.arm.startswith("small")]
+    assert agreeing(record.model_copy(update={"outcomes": alone})) == [], "a floor asks no model"
 
 
 def test_an_interval_holds_its_figure_and_is_the_same_again() -> None:

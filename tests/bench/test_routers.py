@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from orchestrator.bench.arms import Outcome
-from orchestrator.bench.routers import Router, RouterTable, router_table
+from orchestrator.bench.routers import Router, RouterTable, in_turn, recovered_by, router_table
 from tests.bench.helpers import make_outcome
 
 # Four cases: both right, only the strong one right (twice), both wrong.
@@ -35,6 +36,14 @@ def test_random_is_a_straight_line_and_the_oracle_asks_only_where_it_helps() -> 
     assert found["oracle"].apgr == pytest.approx(3.0 / 4)
     assert (found["oracle"].cpt_50, found["oracle"].cpt_80) == (0.25, 0.5)
     assert "confidence" not in found
+
+
+def test_cases_that_a_router_cannot_tell_apart_count_by_their_mean_whatever_their_order() -> None:
+    gain, score = np.array([0.0, 1.0, 0.0, 1.0]), np.array([2.0, 1.0, 1.0, 1.0])
+    assert in_turn(gain, score) == pytest.approx([0, 2 / 3, 2 / 3, 2 / 3])
+    for order in ([3, 2, 1, 0], [2, 0, 3, 1]):
+        assert in_turn(gain[order], score[order]) == pytest.approx(in_turn(gain, score))
+    assert recovered_by(gain, np.zeros(4)) == pytest.approx([0, 0.25, 0.5, 0.75, 1]), "as at random"
 
 
 def test_confidence_that_knows_equals_the_oracle_and_one_that_errs_is_worse_than_chance() -> None:

@@ -136,6 +136,15 @@ class TestCascade:
         assert {s.model for s in steps} == {"small"}
 
 
+ASKS = """from orchestrator.agent import messages_of
+from orchestrator.types import Answer
+
+
+async def answer(inputs, call):
+    said = await call.generate(messages_of(call.spec, inputs))
+"""
+
+
 class TestAgreement:
     async def test_what_two_say_counts_and_the_third_is_not_asked(self, root: Path) -> None:
         add_model(root, "middle", 500)
@@ -148,7 +157,7 @@ class TestAgreement:
         assert steps[0].error == "agreement: no other model has answered yet"
         route = steps[0].route
         assert route is not None
-        assert route.reason == "accepted where small and middle say the same, else large decides"
+        assert route.reason == "accepted once two of small, middle, large say the same, else large decides"
 
     async def test_where_they_differ_the_last_decides(self, root: Path) -> None:
         add_model(root, "middle", 500)
@@ -161,13 +170,47 @@ class TestAgreement:
         assert steps[2].decision.reason == "agreement: middle says otherwise, but no other model is left"
 
     async def test_two_that_make_the_same_mistake_do_not_agree_on_it(self, root: Path) -> None:
-        """The first fails a check of its own, so the second stands alone."""
         add_model(root, "middle", 500)
         replies = {"small": says("wrong"), "middle": says("wrong"), "large": says("right")}
         async with open_world(root, replies) as world:
             result, steps, _ = await world.run(task(agent="echo", route="agree:small,middle,large"))
+            told = world.requests[1][1].messages[-1].content
         assert result.answer == {"text": "right"}
         assert [s.model for s in steps] == ["small", "small", "middle", "middle", "large"]
+        assert "right: it is wrong" in told
+        assert "agreement" not in told, "nothing that a model could mend"
+
+    async def test_the_third_may_agree_with_the_first(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        add_model(root, "upper", 900, role="candidate")  # not promoted: asked because it is named
+        replies = {"small": says("a"), "middle": says("b"), "upper": says("a"), "large": says("c")}
+        async with open_world(root, replies) as world:
+            result, steps, _ = await world.run(task(agent="echo", route="agree:small,middle,upper,large"))
+        assert (result.answer, len(steps)) == ({"text": "a"}, 3)
+
+    async def test_null_is_an_answer_and_a_failure_is_none(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        null = ASKS + "    return Answer(output=None)\n"
+        add_agent(root, "null", answer=null, output={"type": "null"}, retries=0)
+        broken = {"small": fails(ModelError("no")), "middle": says("-"), "large": says("-")}
+        async with open_world(root, broken) as world:
+            _, steps, _ = await world.run(task(agent="null", route="agree:small,middle,large"))
+        failed = [s.model for s in steps if s.status == "failed"]
+        assert (set(failed), steps[-1].model) == ({"small", "middle"}, "large")
+        async with open_world(root, {**broken, "small": says("-")}) as world:
+            _, steps, _ = await world.run(task(agent="null", route="agree:small,middle,large"))
+        assert [s.model for s in steps] == ["small", "middle"]
+
+    async def test_what_stands_beside_the_answer_need_not_agree(self, root: Path) -> None:
+        add_model(root, "middle", 500)
+        scored = ASKS + "    return Answer(output={'label': 'a', 'score': len(said.text)})\n"
+        learns = {"kind": "label", "answer": "label"}
+        shape = {"type": "object", "properties": {"label": {"type": "string"}, "score": {"type": "number"}}}
+        add_agent(root, "scored", answer=scored, output=shape, learns=learns)
+        replies = {"small": says("1"), "middle": says("22"), "large": says("-")}
+        async with open_world(root, replies) as world:
+            _, steps, _ = await world.run(task(agent="scored", route="agree:small,middle,large"))
+        assert [s.model for s in steps] == ["small", "middle"]
 
     async def test_agreement_takes_the_place_of_confidence(self, root: Path) -> None:
         add_model(root, "middle", 500)
@@ -179,10 +222,24 @@ class TestAgreement:
             result, steps, _ = await world.run(task(agent="unsure", route="agree:small,middle,large"))
         assert (result.status, len(steps)) == ("completed", 2)
 
-    async def test_one_of_them_that_is_there_answers_alone(self, root: Path) -> None:
-        async with open_world(root, {"small": says("hi")}) as world:
-            result, _, _ = await world.run(task(agent="echo", route="agree:small"))
-        assert result.answer == {"text": "hi"}
+    async def test_where_one_alone_is_able_its_confidence_counts(self, root: Path) -> None:
+        add_model(root, "enc", 10, capabilities=["embed"])
+        sure = "from orchestrator.types import Answer\n\n\nasync def answer(inputs, call):\n" + (
+            "    return Answer(output={'text': 'hi'}, confidence=0.99)\n"
+        )
+        add_agent(root, "sure", answer=sure, needs=["embed"], min_confidence=0.5)
+        add_agent(root, "code", answer=sure, needs=[])
+        async with open_world(root, {"enc": says("-")}) as world:
+            for agent in ("sure", "code"):
+                _, (step,), _ = await world.run(task(agent=agent, route="agree:enc,small,large"))
+                assert step.decision is not None
+                assert "agreement" not in {check.name for check in step.decision.checks}
+
+    @pytest.mark.parametrize("route", ["agree:small", "agree:small,small"])
+    async def test_one_model_alone_cannot_agree(self, root: Path, route: str) -> None:
+        async with open_world(root, {}) as world:
+            with pytest.raises(InvalidInput, match="two must agree"):
+                await world.run(task(agent="echo", route=route))
 
     async def test_a_model_that_is_not_there_is_named(self, root: Path) -> None:
         async with open_world(root, {}) as world:

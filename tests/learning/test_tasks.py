@@ -113,6 +113,7 @@ def test_a_tagger_that_is_right_is_left_as_it_is() -> None:
     ("given", "said"),
     [
         ({"method": "head", "line_break": "|"}, "only an encoder that is trained"),
+        ({"method": "head", "outside_by_dev": True}, "marks parts of a text"),
         ({"method": "encoder", "max_tokens": 513}, "at most 512 tokens"),
         ({"method": "encoder", "line_break": "<br>"}, "at most 1 character"),
     ],
