@@ -8,7 +8,7 @@
 set -eu
 folder=$1
 shift
-known="clinc150 snips-slots snips-intents presidio xsid-dutch injection"
+known="clinc150 snips-slots snips-intents presidio xsid-dutch injection seal-calls"
 lines=${*:-$known}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$folder/configs"
@@ -49,6 +49,10 @@ for line in $lines; do
         lilliput bench rows bipia-injection --dev dev -o injection.jsonl
         learnt injection tag-spans MIT -i 'kinds=["instruction"]'
         recipes="encoder" ;;
+    seal-calls)
+        lilliput bench rows seal-calls --dev dev-single -o seal-calls.jsonl
+        learnt seal-calls use-tools Apache-2.0
+        recipes="generator-calls" ;;
     *)
         echo "There is no line $line. There are: $known" >&2
         exit 2 ;;
