@@ -113,6 +113,25 @@ async def test_a_number_that_was_marked_in_part_is_taken_whole(kind: str, marked
     assert answer.output[kind] == whole
 
 
+@pytest.mark.parametrize(
+    ("lines", "said", "total"),
+    [
+        ("TOTAL|CASH|CHANGE|9.90|-20.00|10.10", None, "9.90"),
+        ("TOTAL|CASH|CHANGE|9.90|-20.00|10.10", "20.00", "9.90"),  # what was paid is not the total
+        ("NET 15.57|GST 0.93|TOTAL 16.50|CASH 50.00|CHANGE 33.50", "16.50", "16.50"),
+        ("NET 15.57|GST 0.93|TOTAL 16.50|CASH 50.00|CHANGE 33.50", None, "16.50"),
+        ("TOTAL 4.00|CASH 4.00|CHANGE 0.00", None, "4.00"),
+        ("TOTAL 1,200.50|CASH 1,300.00|BAKI 99.50", None, "1,200.50"),
+        ("NET 15.57|GST 0.93|TOTAL 16.50", None, None),  # no change is named: not a sum of what was paid
+        ("TOTAL 9.90|CASH 20.00|CHANGE 10.00", "9.90", "9.90"),  # it does not add up: what was said stays
+        ("CHANGE|NO 12 MAIN ROAD", "7.00", "7.00"),
+    ],
+)
+async def test_a_total_is_held_against_what_was_paid(lines: str, said: str | None, total: str | None) -> None:
+    given = {"text": lines.replace("|", "\n"), **({"total": said} if said else {})}
+    assert (await ask_content(("sroie",), "total-by-sum", given)).output == {"total": total}
+
+
 def test_copies_of_a_receipt_have_the_shop_and_the_address_of_another() -> None:
     score, files = code("sroie"), real_files("sroie")
     cases = list(score.training(files) or ())
