@@ -40,7 +40,7 @@ for line in $lines; do
     presidio)
         lilliput bench rows presidio --dev dev -o presidio.jsonl
         learnt presidio tag-spans MIT
-        recipes="encoder-many encoder" ;;
+        recipes="encoder-many" ;;
     xsid-dutch)
         python "$here/benchmarks/xsid/dutch.py" xsid-dutch.jsonl
         learnt xsid-dutch label CC-BY-SA-4.0 -i "labels=$(python "$here/benchmarks/xsid/dutch.py" --labels)"
