@@ -306,9 +306,9 @@ def confidence_of(reply: Generation, by: str = "choices") -> float | None:
     `schema-slack`: of what the schema allowed, for each token, when the model would have written freely. A
     model that must be held to the form all the way has not understood what is asked.
     """
-    chosen = reply.choice_logprobs if reply.choice_logprobs is not None else reply.logprobs
     if by == "schema-slack":
         return _slack(reply)
+    chosen = reply.choice_logprobs if reply.choice_logprobs is not None else reply.logprobs
     if chosen is None:
         return None
     return math.exp(sum(chosen) / len(chosen)) if chosen else 1.0

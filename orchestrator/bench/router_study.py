@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from orchestrator.bench.arms import Outcome
 from orchestrator.bench.record import BenchRecord
-from orchestrator.bench.routers import in_turn, recovered_by, router_of
+from orchestrator.bench.routers import by_case, in_turn, recovered_by, router_of
 from orchestrator.bench.statistics import Interval
 from orchestrator.bench.verdict import Verdict
 from orchestrator.types import Record
@@ -95,7 +95,7 @@ def paired(record: BenchRecord, vectors: Mapping[str, Floats]) -> list[Paired]:
 
 
 def _pair(record: BenchRecord, verdict: Verdict, vectors: Mapping[str, Floats]) -> Paired | None:
-    answered = {arm.name: _by_case(record, verdict.family, arm.name) for arm in record.benchmark.arms}
+    answered = {arm.name: by_case(verdict.family, arm.name, record.outcomes) for arm in record.benchmark.arms}
     weak, strong = answered.pop(verdict.candidate), answered.pop(verdict.reference)
     shared = sorted(weak.keys() & strong.keys() & vectors.keys())
     low, high = (np.array([arm[case].grade for case in shared]) for arm in (weak, strong))
@@ -149,10 +149,6 @@ def _same(one: Any, other: Any) -> bool:
         return bool(one == other)
     shared = one.keys() & other.keys()
     return bool(shared) and all(one[key] == other[key] for key in shared)
-
-
-def _by_case(record: BenchRecord, family: str, arm: str) -> dict[str, Outcome]:
-    return {o.case_id: o for o in record.outcomes if (o.category, o.arm, o.repeat) == (family, arm, 0)}
 
 
 def study(families: Sequence[Paired], seed: int = 1) -> list[StudiedFamily]:

@@ -50,7 +50,7 @@ class RouterTable(Record):
 
 def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome]) -> RouterTable | None:
     """None where the strong arm is not better, or the two share no case."""
-    of = {arm: _by_case(family, arm, outcomes) for arm in (weak, strong)}
+    of = {arm: by_case(family, arm, outcomes) for arm in (weak, strong)}
     shared = sorted(of[weak].keys() & of[strong].keys())
     if not shared:
         return None
@@ -78,7 +78,8 @@ def router_table(family: str, weak: str, strong: str, outcomes: Sequence[Outcome
     )
 
 
-def _by_case(family: str, arm: str, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
+def by_case(family: str, arm: str, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
+    """The first answer of an arm to each case of a family."""
     return {o.case_id: o for o in outcomes if o.category == family and o.arm == arm and o.repeat == 0}
 
 

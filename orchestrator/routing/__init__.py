@@ -67,10 +67,11 @@ def check_policy(text: str, cards: Mapping[str, ModelCard]) -> None:
         raise UnknownName("routing policy", text, [*POLICIES, *_FORMS.values()])
     if name == "budget":
         budget.share_of(argument)
-    for model in named_models(text):
+    named = named_models(text)
+    for model in named:
         if model not in cards:
             raise UnknownName("model", model, cards, hint=None if model else f"Write {_FORMS[name]}.")
-    if name == "agree" and len(set(named_models(text))) < 2:
+    if name == "agree" and len(set(named)) < 2:
         raise InvalidInput(f"{text!r} names one model; two must agree.", hint=f"Write {_FORMS[name]}.")
 
 
