@@ -36,7 +36,7 @@ for line in $lines; do
     snips-intents)
         lilliput bench rows snips-intents --dev dev -o snips-intents.jsonl
         learnt snips-intents label CC0-1.0
-        recipes="encoder-many head" ;;
+        recipes="encoder-many head encoder-smooth" ;;
     presidio)
         lilliput bench rows presidio --dev dev -o presidio.jsonl
         learnt presidio tag-spans MIT
