@@ -24,4 +24,4 @@ def order(candidates: Sequence[ModelCard], argument: str, here: Surroundings) ->
     named = [card for card in candidates if card.name in allowed]
     if not named:
         return Ordered(ladder=(), reason="", rejected=others)
-    return cascade.order(named, "", here).model_copy(update={"rejected": others})
+    return cascade.in_order(named).model_copy(update={"rejected": others})

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import routing
 from orchestrator.errors import InvalidInput, ModelUnavailable, UnknownName
 from orchestrator.routing import Need, Surroundings
-from orchestrator.types import AgentSpec, Evidence, ModelCard, RemoteEndpoint, Route
+from orchestrator.types import AgentSpec, Evidence, ModelCard, RemoteEndpoint, Route, Specialism
 
 GENERATE = frozenset({"generate", "json-schema"})
 HERE = Surroundings(
@@ -70,6 +70,17 @@ class TestPolicies:
         assert route.ladder == ("tiny", "small", "huge", "large")
         assert route.model == "tiny"
         assert "then small > huge > large" in route.reason
+
+    def test_cascade_asks_nobody_untrained_between_a_specialist_and_the_reference(self) -> None:
+        trained = Specialism(
+            agent="a", base="tiny", recipe="head", recipe_hash="1", data_hash="2", trained_at="2026-11-23"
+        )
+        own = card("own-1", 1).model_copy(update={"specialism": trained})
+        route = decide("cascade", [*CREW, own])
+        assert route.ladder == ("own-1", "large")
+        assert why(route) == dict.fromkeys(("tiny", "small"), "not trained for this work, as own-1 is")
+        assert decide("cascade", [own, SMALL]).ladder == ("own-1", "small"), "no reference is here"
+        assert decide("only:own-1,small,large", [*CREW, own]).ladder == ("own-1", "small", "large")
 
     def test_smallest_capable_asks_the_reference_until_there_is_evidence(self) -> None:
         route = decide("smallest-capable", CREW)
