@@ -54,7 +54,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def explain(error: BaseException) -> int:
     """Say on stderr what went wrong, as one message, and give the exit code."""
-    known = product_error(error)
+    known = product_error(error) or _lacking(error)
     if known is None:
         _complain(f"Lilliput has a bug: {type(error).__name__}: {error}. LILLIPUT_DEBUG=1 shows where.")
         return FAILED
@@ -67,6 +67,16 @@ def product_error(error: BaseException) -> LilliputError | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for inner in error.exceptions if (found := product_error(inner))), None)
     return error if isinstance(error, LilliputError) else None
+
+
+def _lacking(error: BaseException) -> UserError | None:
+    """A package of one of the extras, such as `learn`, that was not installed with the rest."""
+    if not isinstance(error, ModuleNotFoundError) or str(error.name).startswith("orchestrator"):
+        return None
+    return UserError(
+        f"This needs the package {error.name!r}, which is not installed.",
+        hint='Type: make setup, in a checkout; elsewhere: pip install "lilliput[learn,torch,report]"',
+    )
 
 
 def _complain(message: str, hint: str | None = None) -> None:

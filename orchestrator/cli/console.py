@@ -67,7 +67,7 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Seq
         # A name stays whole, so that it can be copied; the last columns give way, but not within a word.
         whole = figures or number == 0
         justify: Literal["left", "right"] = "right" if figures else "left"
-        words = [word for row in cells for word in row[number].plain.split()]
+        words = [*column.split(), *(word for row in cells for word in row[number].plain.split())]
         width = min(max(map(len, words), default=0), _LONGEST_WORD)
         table.add_column(column, justify=justify, no_wrap=whole, overflow="fold", min_width=width)
     for row in cells:

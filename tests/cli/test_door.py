@@ -97,6 +97,17 @@ def test_a_bug_is_named_without_a_traceback_unless_asked_for(
         cli.main(["agents", "list"])
 
 
+def test_a_package_that_is_not_installed_is_told_with_what_to_type(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    missing = functools.partial(ModuleNotFoundError, "No module named 'x'")
+    assert cli.explain(missing(name="faker")) == 2
+    said = capsys.readouterr().err
+    assert "needs the package 'faker'" in said
+    assert "make setup" in said
+    assert cli.explain(missing(name="orchestrator.lost")) == 1, "ours that is lost is a bug"
+
+
 def test_colours_are_left_out_where_nobody_wants_them(desk: Path) -> None:
     homes = environment(desk.parent)
     for extra in ({}, {"NO_COLOR": "1", "TTY_COMPATIBLE": "1"}):
