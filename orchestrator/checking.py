@@ -60,9 +60,11 @@ def _confidence(spec: AgentSpec, answer: Answer, bar: Bar | None) -> tuple[Check
         return ()
     if answer.confidence >= least:
         return (Check(name="confidence", passed=True),)
-    # Rounded down, so that 0.899 never reads as "0.90 is below 0.90".
-    least_shown = math.ceil(round(100 * least, 6)) / 100
-    shown = f"{math.floor(100 * answer.confidence) / 100:.2f} is below {least_shown:.2f}"
+    # Rounded down, so that 0.899 never reads as "0.90 is below 0.90"; near 1 two digits tell nothing.
+    digits = 2 if least < 0.99 else 5
+    scale = 10**digits
+    least_shown = math.ceil(round(scale * least, 6)) / scale
+    shown = f"{math.floor(scale * answer.confidence) / scale:.{digits}f} is below {least_shown:.{digits}f}"
     why = f", {bar.why}" if bar else ""
     return (Check(name="confidence", passed=False, reason=shown + why),)
 

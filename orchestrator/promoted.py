@@ -17,11 +17,15 @@ FILE = Path("models/specialists/promoted.yaml")
 
 
 class Change(Record):
-    """From `at` on this specialist answers; None: none of its line does."""
+    """From `at` on this specialist answers; None: none of its line does.
+
+    `replaced_by`: a specialist of another line that answers the same work from then on.
+    """
 
     specialist: Name | None
     at: str
     why: str
+    replaced_by: Name | None = None
 
 
 class Promoted(Record):

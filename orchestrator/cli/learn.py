@@ -30,6 +30,7 @@ from orchestrator.cli.learn_shown import (
     tell_row,
     tell_scrubbed,
 )
+from orchestrator.cli.stopping import until_stopped
 
 if TYPE_CHECKING:
     from orchestrator.learning.learner import Learner
@@ -121,9 +122,11 @@ def run_all(
     given = given_of(learner, agent, inputs)
     table = file_source(file, text, label, split, public, given, licence) if file else None
     source = table or LogSource(since=since, workflow=workflow)
-    tell_collected(learner.collect(name, agent, source))
+    tell_collected(learner.collect(name, agent, source), then=False)
     tell_scrubbed(anyio.run(learner.scrub, name))
-    card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
+    learner.insist_on_gate(name, margin, gold=gold is not None)
+    again = f"lilliput learn train {name} --recipe {recipe} goes on from the last whole epoch"
+    card = until_stopped(partial(learner.train, name, recipe, report=tell_epoch), again)
     judged = file_source(gold, text, label) if gold else None
     found = anyio.run(partial(learner.gate, card.name, heard=tell_row, margin=margin, gold=judged))
     tell_gate(found)
@@ -253,11 +256,12 @@ def cluster(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption 
 @app.command()
 def choose(name: Line, as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
     """S4: try every recipe on some of the rows, and say which to take."""
-    import anyio
+    from functools import partial
 
     from orchestrator.cli.console import print_json, print_table, seconds, size
 
-    found = anyio.run(learner_at(workspace).choose, name)
+    tried = partial(learner_at(workspace).choose, name)
+    found = until_stopped(tried, f"lilliput learn choose {name} begins again")
     if as_json:
         return print_json(found)
     rows = [
@@ -286,12 +290,11 @@ def train(
     """S5: train a specialist. May be killed; the same command goes on."""
     from functools import partial
 
-    import anyio
-
     from orchestrator.cli.console import to_people
 
     learner = learner_at(workspace)
-    card = anyio.run(partial(learner.train, name, recipe, report=tell_epoch))
+    again = f"lilliput learn train {name} --recipe {recipe} goes on from the last whole epoch"
+    card = until_stopped(partial(learner.train, name, recipe, report=tell_epoch), again)
     to_people().print(
         f"{card.name} is on the shelf, not promoted. Next: lilliput learn gate {card.name}",
         markup=False,

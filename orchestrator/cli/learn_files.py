@@ -28,8 +28,13 @@ InputsOption = Annotated[
 
 def given_of(learner: Learner, agent: str, inputs: list[str] | None) -> dict[str, Any]:
     from orchestrator.cli.schema import build_input
+    from orchestrator.errors import UnknownName
 
-    given: dict[str, Any] = build_input(learner.workspace.agent(agent).input, None, inputs or [], {})
+    schema = learner.workspace.agent(agent).input
+    given: dict[str, Any] = build_input(schema, None, inputs or [], {})
+    for name in given:
+        if name not in schema.get("properties", {}):
+            raise UnknownName(f"input of {agent}", name, schema.get("properties", {}))
     return given
 
 

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.learning.curve import Epoch
     from orchestrator.learning.gate import ArmResult, GateResult
-    from orchestrator.learning.learner import Shown
     from orchestrator.learning.project import Project
     from orchestrator.learning.scrub import Scrubbed
+    from orchestrator.learning.shown import Shown
     from orchestrator.learning.watching import Watched
 
 
-def tell_collected(project: Project) -> None:
+def tell_collected(project: Project, *, then: bool = True) -> None:
+    """`then`: say what comes next."""
     from orchestrator.cli.console import print_pairs
 
     collected = project.collected
     assert collected is not None
     left = ", ".join(f"{many} ({why})" for why, many in collected.left_out.items()) or "none"
     print_pairs([("agent", project.agent), ("collected", len(collected.places)), ("left out", left)])
-    say_next(f"lilliput learn scrub {project.name}")
+    if then:
+        say_next(f"lilliput learn scrub {project.name}")
 
 
 def tell_scrubbed(report: Scrubbed) -> None:
@@ -55,8 +57,9 @@ def tell_gate(found: GateResult) -> None:
     columns = ("model", "right", "p50", "joules", "memory")
     print_table(columns, [arm_row(arm) for arm in found.arms], right=columns[1:])
     for arm in found.arms:
-        if arm.figures:
-            shown = ", ".join(f"{name} {100 * share:.1f} %" for name, share in arm.figures.items())
+        more = {name: share for name, share in arm.figures.items() if name != "accuracy"}
+        if more:
+            shown = ", ".join(f"{name} {100 * share:.1f} %" for name, share in more.items())
             to_stdout().print(f"{arm.model}: {shown}", markup=False, highlight=False)
     said = "passed" if found.passed else f"refused: {'; '.join(found.reasons)}"
     to_stdout().print(f"{found.specialist} {said} (n = {found.n}, judged by {found.judged_by})", markup=False)

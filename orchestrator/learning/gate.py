@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from orchestrator.bench.noninferiority import Difference, paired_difference
 from orchestrator.bench.power import cases_for
 from orchestrator.controller import Controller
+from orchestrator.errors import UserError
 from orchestrator.kit.spans import spans_in
 from orchestrator.learning.examples import Example
 from orchestrator.learning.figures import figures_of
 from orchestrator.learning.training import Purpose
 from orchestrator.records import utc_now
-from orchestrator.routing.policy import by_size
-from orchestrator.types import Capability, Json, Learns, ModelCard, Record, RunResult, Task, Usage
+from orchestrator.types import Json, Learns, Record, RunResult, Task, Usage
 
 Heard = Callable[[int, int], None]
 FAILED = object()
@@ -83,18 +83,19 @@ def fewest_rows(margin: float, alpha: float = 0.05) -> int:
     return cases_for(0.5, 0.0, margin, alpha)
 
 
+def insist_on_enough(tested: Sequence[Example], margin: float) -> None:
+    """Before anything is trained. Raises UserError where there are too few rows to judge by."""
+    if problems := _too_few(len(tested), margin):
+        raise UserError(
+            f"No gate could be passed: {problems[0]}.",
+            hint=f"Of 100 different texts 25 are to judge by: collect {5 * fewest_rows(margin)}.",
+        )
+
+
 def leaked(tested: Sequence[Example], learnt_from: Collection[str]) -> int:
     """Test texts that are among those learnt from, by the hash of the text, scrubbed or as it was written."""
     known = frozenset(learnt_from)
     return sum(example.is_among(known) for example in tested)
-
-
-def untrained(needs: frozenset[Capability], cards: Mapping[str, ModelCard], reference: str) -> str:
-    """Who does the work without a specialist: the reference, or the smallest that can where it cannot."""
-    crew = [card for card in cards.values() if card.role == "crew" and not card.specialism]
-    able = [card.name for card in by_size(crew) if needs <= card.capabilities]
-    unable = reference in cards and not needs <= cards[reference].capabilities
-    return able[0] if unable and able else reference
 
 
 async def ask_all(
@@ -114,6 +115,16 @@ async def ask_all(
         results.append(result)
         heard(done, len(tested))
     return Answered(answers, results)
+
+
+def insist_on_answers(incumbent: str, found: Answered) -> None:
+    """An incumbent that answered nothing proves nothing. Raises UserError with why."""
+    results = found.results or ()
+    if results and all(result.status != "completed" for result in results):
+        raise UserError(
+            f"{incumbent} answered none of the {len(results)} rows: {str(results[0].error)[:300]}",
+            hint="Mend that, or hold it against another model: --against MODEL",
+        )
 
 
 def answer_of(learns: Learns, result: RunResult) -> Any:

@@ -11,7 +11,6 @@ learner.promote(card.name)
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -27,10 +26,18 @@ from orchestrator.learning.calibrate import About, calibrate, keep, outcomes_of
 from orchestrator.learning.choose import Candidate, choose
 from orchestrator.learning.cluster import Clusters, clusters_of
 from orchestrator.learning.collect import collect, need_learns
-from orchestrator.learning.curve import Epoch
 from orchestrator.learning.distil import Distilled, distil
 from orchestrator.learning.examples import Example, own_key, read_examples, write_examples
-from orchestrator.learning.gate import Answered, GateResult, Heard, ask_all, decide, untrained
+from orchestrator.learning.gate import (
+    Answered,
+    GateResult,
+    Heard,
+    ask_all,
+    decide,
+    insist_on_answers,
+    insist_on_enough,
+)
+from orchestrator.learning.incumbent import Work, incumbent_of, insist_on_installed, twins_in_work, work_of
 from orchestrator.learning.project import (
     OWN,
     FileSource,
@@ -53,9 +60,18 @@ from orchestrator.learning.retention import (
     sweep,
     sweep_project,
 )
-from orchestrator.learning.rows import collect_file, file_raws, insist_on_kind, raws_of, read_rows
+from orchestrator.learning.rows import (
+    GOLD,
+    collect_file,
+    file_raws,
+    insist_on_kind,
+    insist_on_labels,
+    raws_of,
+    read_rows,
+)
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
-from orchestrator.learning.training import Purpose, Report, data_hash, embedded, train
+from orchestrator.learning.shown import Shown, specialist, specialists
+from orchestrator.learning.training import Purpose, Report, data_hash, embedded, fixed_of, splits, train
 from orchestrator.learning.watching import Watched, watched
 from orchestrator.promoted import Change, read_promoted
 from orchestrator.records import Records
@@ -63,24 +79,12 @@ from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
 from orchestrator.store.files import remove, replace_text
 from orchestrator.store.staging import staged, sweep_stages
-from orchestrator.types import Calibration, Json, Learns, ModelCard, Name, Record, Specialism
+from orchestrator.types import Calibration, Json, Learns, ModelCard
 from orchestrator.workspace import Workspace
 from orchestrator.yamlfile import read_yaml
 
 ALLOWED = Path("configs/learning.yaml")
 _GATES = "gates"  # runs of a gate or a calibration, as long as it lasts
-
-
-class Shown(Record):
-    """A specialist with its lineage and its evidence. `gate` None: it has not been through it."""
-
-    name: Name
-    answers: bool
-    specialism: Specialism
-    examples: int
-    answered_by: str
-    curve: tuple[Epoch, ...]
-    gate: GateResult | None
 
 
 class Learner:
@@ -196,6 +200,20 @@ class Learner:
         await asyncio.to_thread(self._store().pull, card.name)
         return card
 
+    def insist_on_gate(self, name: str, margin: float, gold: bool) -> None:
+        """Before anything is trained. Raises UserError where no gate could be held afterwards."""
+        purpose, examples = self._purpose(name), self.examples(name)
+        tested = [example for example in examples if example.split == "test"]
+        if not gold:
+            insist_on_enough(tested, margin)
+        splits(examples)
+        if gold:  # whose texts may be among the logged ones
+            return
+        kinds = purpose.learns.kinds_in(purpose.fixed)
+        against = self._incumbent(purpose, Work(purpose.agent, fixed_of(purpose), kinds))
+        if self._recorded(name, against, tested) is None:
+            insist_on_installed(self._store(), against)
+
     async def gate(
         self,
         specialist: str,
@@ -208,24 +226,29 @@ class Learner:
         """Judge on the test rows, or a person's, and write what was found beside the card, whatever it is."""
         line = specialist.rpartition("-")[0]
         purpose = self._purpose(line)
-        tested = await self._to_judge_by(specialist, purpose.learns, gold)
-        against = incumbent or self._incumbent(line, specialist)
+        tested = await self._to_judge_by(specialist, purpose, gold)
+        trained = shelf.specialism_of(self.workspace.card(specialist))
+        against = incumbent or self._incumbent(purpose, work_of(trained), but=specialist)
         parent = f"{specialist}-f32"
-        await asyncio.to_thread(self._store().pull, parent)
-        recorded = {e.key: e.answer for e in self.examples(line) if e.by == against}
+        recorded = self._recorded(line, against, tested)
+        for own in (specialist, parent):
+            await asyncio.to_thread(self._store().pull, own)
+        if recorded is None:
+            insist_on_installed(self._store(), against)
         arms: dict[str, Answered] = {}
         async with self._apart() as controller:
             for model in dict.fromkeys((specialist, parent, against)):
-                if model == against and all(example.key in recorded for example in tested):
-                    arms[model] = Answered([recorded[example.key] for example in tested], None)
+                if model == against and recorded:
+                    arms[model] = recorded
                 else:
                     arms[model] = await ask_all(controller, purpose, f"fixed:{model}", tested, heard)
+            insist_on_answers(against, arms[against])
             memory = {row.name: row.bytes for row in controller.pool.resident()}
         result = decide(
             specialist,
             purpose.learns,
             tested,
-            self._texts_of(specialist),
+            shelf.texts_of(self.root, specialist),
             arms,
             against,
             margin=margin,
@@ -250,7 +273,7 @@ class Learner:
         """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
         purpose = self._purpose(name)
         chosen = model or self._answering(name)
-        learnt_from = self._texts_of(chosen)
+        learnt_from = shelf.texts_of(self.root, chosen)
         tested = [example for example in self.examples(name) if not example.is_among(learnt_from)]
         async with self._apart() as controller:
             found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
@@ -283,32 +306,20 @@ class Learner:
         return [watched(self._records, purpose, calibration) for calibration in found]
 
     def promote(self, specialist: str, why: str = "passed its gate") -> Change:
-        return shelf.promote(self.root, specialist, why)
+        """It takes the place of what answers the same work now, whatever that is called."""
+        shelf.insist_on_gate(self.root, specialist)
+        work = work_of(shelf.specialism_of(self.workspace.card(specialist)))
+        replaced = twins_in_work(self.workspace.cards, specialist, work)
+        return shelf.promote(self.root, specialist, why, replaced)
 
     def roll_back(self, line: str) -> Change:
         return shelf.roll_back(self.root, line)
 
     def specialists(self) -> list[Shown]:
-        """Of this workspace, by name; twins left out."""
-        cards = self.workspace.cards
-        return [self.specialist(name) for name in sorted(cards) if _is_specialist(cards[name])]
+        return specialists(self.workspace)
 
     def specialist(self, name: str) -> Shown:
-        """Raises UnknownName, or UserError for a model that is none."""
-        card = self.workspace.card(name)
-        trained = shelf.specialism_of(card)
-        folder = self.workspace.card_folders[name]
-        lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
-        gate = folder / shelf.EVIDENCE
-        return Shown(
-            name=name,
-            answers=card.role == "crew",
-            specialism=trained,
-            examples=sum(map(len, lineage["texts"].values())),
-            answered_by=", ".join(sorted(lineage["answered_by"])),
-            curve=tuple(Epoch(**each) for each in json.loads((folder / "curve.json").read_text("utf-8"))),
-            gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
-        )
+        return specialist(self.workspace, name)
 
     # --- inside ---------------------------------------------------------------------------------------
 
@@ -325,16 +336,17 @@ class Learner:
         key = None if public else own_key(self.settings.state_dir)
         return await scrub(raws, learns, None if public else found, key)
 
-    async def _to_judge_by(self, specialist: str, learns: Learns, gold: FileSource | None) -> list[Example]:
+    async def _to_judge_by(self, specialist: str, purpose: Purpose, gold: FileSource | None) -> list[Example]:
         """The test rows; or a person's, but for those that it has learnt from."""
         if gold is None:
-            return [e for e in self.examples(specialist.rpartition("-")[0]) if e.split == "test"]
-        rows = list(read_rows(gold))
+            return [example for example in self.examples(purpose.line) if example.split == "test"]
+        rows, learns = list(read_rows(gold)), purpose.learns
         insist_on_kind(learns, gold, rows)
-        source = open_project(self.settings.state_dir, specialist.rpartition("-")[0]).source
+        insist_on_labels(learns, purpose.fixed, gold, rows)
+        source = open_project(self.settings.state_dir, purpose.line).source
         public = isinstance(source, FileSource) and source.public
-        examples, _ = await self._scrubbed(list(file_raws(gold, rows)), learns, public=public)
-        learnt_from = self._texts_of(specialist)
+        examples, _ = await self._scrubbed(list(file_raws(gold, rows, GOLD)), learns, public=public)
+        learnt_from = shelf.texts_of(self.root, specialist)
         return [example for example in examples if not example.is_among(learnt_from)]
 
     @cached_property
@@ -354,15 +366,17 @@ class Learner:
         licence = project.source.licence if isinstance(project.source, FileSource) else OWN
         return Purpose(name, project.agent, code, learns, project.fixed, licence)
 
-    def _incumbent(self, line: str, specialist: str) -> str:
-        """The specialist of the line that answers now, else the reference model, else what does this work."""
-        changes = read_promoted(self.root).lines.get(line, ())
-        now = changes[-1].specialist if changes else None
-        if now and now != specialist:
-            return now
-        trained = self.workspace.card(specialist).specialism
-        needs = self.workspace.agent(trained.agent).needs if trained else frozenset()
-        return untrained(needs, self.workspace.cards, self.settings.reference_model)
+    def _incumbent(self, purpose: Purpose, work: Work, but: str | None = None) -> str:
+        self.workspace.refresh()
+        needs, reference = purpose.code.spec.needs, self.settings.reference_model
+        return incumbent_of(self.workspace.cards, work, needs, reference, but)
+
+    def _recorded(self, name: str, model: str, tested: Sequence[Example]) -> Answered | None:
+        """What the model answered to each row when it was logged; None where it must be asked."""
+        known = {example.key: example.answer for example in self.examples(name) if example.by == model}
+        if not all(example.key in known for example in tested):
+            return None
+        return Answered([known[example.key] for example in tested], None)
 
     def _answering(self, line: str) -> str:
         """The specialist of the line that answers. Raises UserError where none does."""
@@ -373,15 +387,6 @@ class Learner:
             )
         return changes[-1].specialist
 
-    def _texts_of(self, model: str) -> frozenset[str]:
-        """Hashes of what a specialist has learnt from, scrubbed and as written; none, for another model."""
-        file = self.root / shelf.FOLDER / model / "lineage.json"
-        if not file.is_file():
-            return frozenset()
-        lineage = json.loads(file.read_text("utf-8"))
-        scrubbed = (text for found in lineage["texts"].values() for text in found)
-        return frozenset([*scrubbed, *lineage.get("written", ())])
-
     @asynccontextmanager
     async def _apart(self) -> AsyncIterator[Controller]:
         """A controller whose runs are not kept, nor among the user's own, which may be learnt from."""
@@ -389,7 +394,3 @@ class Learner:
             own = self.settings.model_copy(update={"state_dir": stage.folder})
             async with open_controller(self.workspace, own) as controller:
                 yield controller
-
-
-def _is_specialist(card: ModelCard) -> bool:
-    return card.specialism is not None and card.role in ("crew", "candidate")

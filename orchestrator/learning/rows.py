@@ -16,7 +16,7 @@ from orchestrator.records import Records, utc_now
 from orchestrator.store.files import sha256_of
 from orchestrator.types import AgentSpec, Json, Learns
 
-FILE = "file"
+FILE, GOLD = "file", "gold"
 _SPLITS: Mapping[str, Split] = {
     **{"train": "train", "training": "train", "test": "test"},
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "dev"),
@@ -96,10 +96,19 @@ def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]
     yield from file_raws(source, read_rows(source))
 
 
-def file_raws(source: FileSource, rows: Iterable[FileRow]) -> Iterator[Raw]:
+def file_raws(source: FileSource, rows: Iterable[FileRow], by: str = FILE) -> Iterator[Raw]:
     for row in rows:
         place = f"{source.path.name}:{row.line}"
-        yield Raw(row.text, row.answer, FILE, place, given_split=row.split, inputs=row.inputs)
+        yield Raw(row.text, row.answer, by, place, given_split=row.split, inputs=row.inputs)
+
+
+def insist_on_labels(learns: Learns, fixed: Json, source: FileSource, rows: Sequence[FileRow]) -> None:
+    """Raises ContentError for a label to judge by that is none of the project's."""
+    labels = fixed.get(learns.choices or "") if learns.kind == "label" else None
+    for row in rows:
+        if labels and row.answer is not None and row.answer not in labels:
+            said = f"{row.answer!r} is none of the labels that were learnt: {', '.join(labels)}"
+            raise ContentError(said, file=source.path, line=row.line, hint="Mend it, or leave the row out.")
 
 
 def _logged(
@@ -134,7 +143,8 @@ def read_rows(source: FileSource) -> Iterator[FileRow]:
 
 
 def _csv_rows(source: FileSource) -> Iterator[FileRow]:
-    reader = csv.DictReader(io.StringIO(text_of(source.path), newline=""), strict=True)
+    text = text_of(source.path)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(source, text))
     _insist_on(source, tuple(reader.fieldnames or ()), 1)
     try:
         for row in reader:
@@ -142,6 +152,13 @@ def _csv_rows(source: FileSource) -> Iterator[FileRow]:
             yield _row(source, row, reader.line_num, label or None)
     except csv.Error as error:
         raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
+
+
+def _delimiter(source: FileSource, text: str) -> str:
+    """A semicolon or a tab where the header is split by one: many spreadsheets write them."""
+    header = text.partition("\n")[0]
+    found = (mark for mark in ",;\t" if source.text in next(csv.reader([header], delimiter=mark), []))
+    return next(found, ",")
 
 
 def _json_rows(source: FileSource) -> Iterator[FileRow]:

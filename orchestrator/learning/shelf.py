@@ -12,7 +12,7 @@ A specialist appears as one finished folder. Only one that passed its gate can b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +55,58 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
     return place
 
 
-def promote(root: Path, name: str, why: str) -> Change:
-    """From now on this specialist answers for its line."""
+def promote(root: Path, name: str, why: str, replaced: Collection[str] = ()) -> Change:
+    """From now on this specialist answers, and those of other lines that are `replaced` do not."""
     insist_on_gate(root, name)
-    return _change(root, _line(name), Change(specialist=name, at=utc_now(), why=why))
+    own, now = _line(name), utc_now()
+    others = {_line(other) for other in replaced} - {own}
+    gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
+    change = Change(specialist=name, at=now, why=why)
+    _change(root, {**dict.fromkeys(sorted(others), gone), own: change})
+    return change
 
 
 def roll_back(root: Path, line: str) -> Change:
-    """Back to the specialist that answered before; to none, where there was none."""
+    """Back to the specialist that answered before, of another line too; to none, where there was none."""
     changes = _history(root, line)
     if not changes or changes[-1].specialist is None:
         raise UserError(
             f"No specialist of {line!r} is promoted, so there is nothing to roll back.",
-            hint="`lilliput learn list` shows what there is.",
+            hint=_rollback_hint(root, line),
         )
     now = changes[-1].specialist
     # Only to an older one: what was rolled back itself is not gone back to.
     older = [c.specialist for c in changes if c.specialist and _number(c.specialist) < _number(now)]
-    earlier = older[-1] if older else None
-    return _change(root, line, Change(specialist=earlier, at=utc_now(), why=f"{now} was rolled back"))
+    why, at = f"{now} was rolled back", utc_now()
+    own = Change(specialist=older[-1] if older else None, at=at, why=why)
+    others = () if older else _replaced(root, now)
+    back = {other: Change(specialist=was, at=at, why=why) for other, was in others}
+    _change(root, {**back, line: own})
+    return next(iter(back.values()), own)
+
+
+def _rollback_hint(root: Path, name: str) -> str:
+    """For who names the specialist instead of its line."""
+    if name in read_promoted(root).current():
+        return f"Name its line: lilliput learn rollback {_line(name)}"
+    return "`lilliput learn list` shows what there is."
+
+
+def _replaced(root: Path, name: str) -> Iterator[tuple[str, str]]:
+    """The lines that this specialist took over, and what answered there."""
+    for line, changes in read_promoted(root).lines.items():
+        if changes and changes[-1].replaced_by == name:
+            yield line, next(change.specialist for change in reversed(changes) if change.specialist)
+
+
+def texts_of(root: Path, model: str) -> frozenset[str]:
+    """Hashes of what a specialist has learnt from, scrubbed and as written; none, for another model."""
+    file = root / FOLDER / model / "lineage.json"
+    if not file.is_file():
+        return frozenset()
+    lineage = json.loads(file.read_text("utf-8"))
+    scrubbed = (text for found in lineage["texts"].values() for text in found)
+    return frozenset([*scrubbed, *lineage.get("written", ())])
 
 
 def insist_on_gate(root: Path, name: str) -> None:
@@ -93,12 +126,13 @@ def insist_on_gate(root: Path, name: str) -> None:
         )
 
 
-def _change(root: Path, line: str, change: Change) -> Change:
+def _change(root: Path, changed: Mapping[str, Change]) -> None:
+    """By line, all in one step."""
     with locked(root / FOLDER / "locks" / "promoted.lock"):
-        lines = {**read_promoted(root).lines, line: (*_history(root, line), change)}
-        data = Promoted(lines=lines).model_dump(mode="json")
+        new = {line: (*_history(root, line), change) for line, change in changed.items()}
+        lines = {**read_promoted(root).lines, **new}
+        data = Promoted(lines=lines).model_dump(mode="json", exclude_defaults=True)
         replace_text(root / FILE, yaml.safe_dump(data, sort_keys=False, width=110))
-    return change
 
 
 def _history(root: Path, line: str) -> tuple[Change, ...]:

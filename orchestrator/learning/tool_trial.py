@@ -146,7 +146,7 @@ async def _invented(
         heard(number + 1, many)
         if result.status != "completed":
             continue
-        made_by = controller.settings.reference_model
+        made_by = next(iter(result.usage_by_model), made_by)
         request = Request(result.answer["text"], result.answer["arguments"])
         if is_usable(request, tool):
             found.setdefault(request.text, request)

@@ -109,6 +109,7 @@ async def fit(
         own = _own(work, purpose, recipe, split, store)
         return await _train_pairs(purpose, recipe, split, store, own, report)
     every = [example for found in split.values() for example in found]
+    _insist_on_two(every)
     task = task_for(purpose.learns, purpose.fixed, every)
     if recipe.method == "head":
         trained = await _train_head(recipe, task, split, store, settings, report)
@@ -121,6 +122,16 @@ async def fit(
         own = _own(work, purpose, recipe, split, store)
         trained = _train_encoder(recipe, task, split, store, own, report, begin)
     return Fitted(trained, task.head.model_copy(update={"temperature": trained.temperature}))
+
+
+def _insist_on_two(examples: Sequence[Example]) -> None:
+    """Raises UserError where every row has the same answer."""
+    first = examples[0].answer
+    if all(example.answer == first for example in examples):
+        raise UserError(
+            f"All {len(examples)} rows are answered {str(first)[:60]!r}: there is nothing to tell apart.",
+            hint="Collect rows with another answer too.",
+        )
 
 
 def data_hash(examples: Sequence[Example]) -> str:
@@ -294,7 +305,7 @@ def _card(
                 recipe=recipe.name,
                 recipe_hash=recipe.key,
                 data_hash=data_hash(examples),
-                fixed=_fixed(purpose),
+                fixed=fixed_of(purpose),
                 kinds=tuple(sorted(purpose.learns.kinds_in(purpose.fixed))),
                 trained_at=utc_now(),
             ),
@@ -302,7 +313,7 @@ def _card(
     )
 
 
-def _fixed(purpose: Purpose) -> dict[str, str]:
+def fixed_of(purpose: Purpose) -> dict[str, str]:
     """Hashes of what must be the same when it is asked: all that defines the task, but for kinds to mark."""
     hashes = defining_hashes(purpose.learns, purpose.fixed)
     free = purpose.learns.choices if purpose.learns.kind == "spans" else None

@@ -19,7 +19,7 @@ from orchestrator.learning.project import (
     save_project,
 )
 from orchestrator.learning.retention import Allowed
-from orchestrator.learning.rows import collect_file, raws_of, read_rows
+from orchestrator.learning.rows import collect_file, insist_on_labels, raws_of, read_rows
 from orchestrator.records import Records
 from orchestrator.store.files import sha256_of
 from orchestrator.types import AgentSpec, Check, Decision, Learns, Step, StepDone, Task
@@ -244,6 +244,28 @@ def test_an_answer_of_another_kind_is_told_with_its_line(
     with pytest.raises(ContentError, match=said) as refused:
         collect_file("tickets", SPEC, learns, source)
     assert refused.value.line == 2
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_columns_are_parted_as_the_header_is(tmp_path: Path, mark: str) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [("label", "text"), ("a", f'"one{mark} two"'), ("b", "three")]
+    file.write_text("\r\n".join(map(mark.join, rows)), "utf-8")
+    found = list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
+    assert [(row.text, row.answer) for row in found] == [(f"one{mark} two", "a"), ("three", "b")]
+
+
+def test_a_label_to_judge_by_is_one_that_was_learnt(tmp_path: Path) -> None:
+    file = tmp_path / "gold.csv"
+    file.write_text("text,label\none,a\ntwo,furniture\n", "utf-8")
+    source = FileSource(path=file, sha256="", text="text", label="label")
+    rows = list(read_rows(source))
+    insist_on_labels(LEARNS, {"labels": ABC}, source, rows[:1])
+    with pytest.raises(
+        ContentError, match="'furniture' is none of the labels that were learnt: a, b, c"
+    ) as said:
+        insist_on_labels(LEARNS, {"labels": ABC}, source, rows)
+    assert said.value.line == 3
 
 
 def test_inputs_that_are_no_object_are_told_with_their_line(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from orchestrator.controller import open_controller
 from orchestrator.errors import ContentError, UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.examples import Example
-from orchestrator.learning.gate import untrained
+from orchestrator.learning.incumbent import untrained
 from orchestrator.learning.pair_training import is_chosen
 from orchestrator.learning.pairs import pairs_of
 from orchestrator.learning.project import FileSource

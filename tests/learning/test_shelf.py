@@ -86,6 +86,25 @@ def test_lines_do_not_touch_each_other(tmp_path: Path) -> None:
     assert answering(tmp_path) == {tickets}
 
 
+def test_another_line_may_take_the_work_over_and_give_it_back(tmp_path: Path) -> None:
+    tickets, mail, later = specialist(tmp_path), specialist(tmp_path, "mail"), specialist(tmp_path, "mail")
+    shelf.promote(tmp_path, tickets, "passed")
+    shelf.promote(tmp_path, mail, "passed", [tickets])
+    assert answering(tmp_path) == {mail}
+    with pytest.raises(UserError, match="nothing to roll back"):
+        shelf.roll_back(tmp_path, "tickets")
+    shelf.promote(tmp_path, later, "passed", [mail])
+    assert shelf.roll_back(tmp_path, "mail").specialist == mail, "its own line comes first"
+    assert shelf.roll_back(tmp_path, "mail").specialist == tickets
+    assert answering(tmp_path) == {tickets}
+
+
+def test_who_names_a_specialist_to_roll_back_is_told_its_line(tmp_path: Path) -> None:
+    shelf.promote(tmp_path, specialist(tmp_path), "passed")
+    with pytest.raises(UserError, match="Name its line: lilliput learn rollback tickets"):
+        shelf.roll_back(tmp_path, "tickets-1")
+
+
 @pytest.mark.parametrize(("passed", "said"), [(None, "not been through its gate"), (False, "not as good")])
 def test_no_evidence_no_promotion(tmp_path: Path, passed: bool | None, said: str) -> None:
     name = specialist(tmp_path, passed=passed)

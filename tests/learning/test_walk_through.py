@@ -35,7 +35,7 @@ def test_from_logged_tickets_to_a_specialist_that_answers_them(here: Path, lilli
     against = ("--gold", "gold.csv", "--against", "qwen2.5-coder-1.5b")
     judged = lilliput("learn", "gate", "tickets-1", *against, "--json")
     assert judged.code == 0, judged.err
-    assert judged.json["judged_by"] == "file"
+    assert judged.json["judged_by"] == "gold"
     assert judged.json["leaked"] == 0
     assert 60 <= judged.json["n"] <= 90
 

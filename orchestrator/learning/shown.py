@@ -1,0 +1,51 @@
+"""A specialist as it is shown: what it is, from what it came, and what its gate found."""
+
+from __future__ import annotations
+
+import json
+
+from orchestrator.learning import shelf
+from orchestrator.learning.curve import Epoch
+from orchestrator.learning.gate import GateResult
+from orchestrator.types import ModelCard, Name, Record, Specialism
+from orchestrator.workspace import Workspace
+
+
+class Shown(Record):
+    """A specialist with its lineage and its evidence. `gate` None: it has not been through it."""
+
+    name: Name
+    answers: bool
+    specialism: Specialism
+    examples: int
+    answered_by: str
+    curve: tuple[Epoch, ...]
+    gate: GateResult | None
+
+
+def specialists(workspace: Workspace) -> list[Shown]:
+    """By name; twins left out."""
+    cards = workspace.cards
+    return [specialist(workspace, name) for name in sorted(cards) if _is_specialist(cards[name])]
+
+
+def specialist(workspace: Workspace, name: str) -> Shown:
+    """Raises UnknownName, or UserError for a model that is none."""
+    card = workspace.card(name)
+    trained = shelf.specialism_of(card)
+    folder = workspace.card_folders[name]
+    lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
+    gate = folder / shelf.EVIDENCE
+    return Shown(
+        name=name,
+        answers=card.role == "crew",
+        specialism=trained,
+        examples=sum(map(len, lineage["texts"].values())),
+        answered_by=", ".join(sorted(lineage["answered_by"])),
+        curve=tuple(Epoch(**each) for each in json.loads((folder / "curve.json").read_text("utf-8"))),
+        gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
+    )
+
+
+def _is_specialist(card: ModelCard) -> bool:
+    return card.specialism is not None and card.role in ("crew", "candidate")
