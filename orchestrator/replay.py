@@ -7,7 +7,8 @@ replay under the policy of then costs nothing and adds up to the record. Nothing
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from orchestrator.controller import Controller
 from orchestrator.past import Past
@@ -32,13 +33,13 @@ class StepChange(Record):
 
 
 class Replayed(Record):
-    """One run then and now. Usage is that of its steps; `asked`: how many of them were asked anew."""
+    """One run then and now. Usage is that of its steps; `asked`: how many steps each model was asked anew."""
 
     run_id: str
     status_then: str
     status_now: str
     same_answer: bool
-    asked: int
+    asked: Mapping[str, int]
     usage_then: Usage
     usage_now: Usage
     steps: tuple[StepChange, ...]
@@ -49,7 +50,7 @@ class Total(Record):
 
     runs: int
     same_answers: int
-    asked: int
+    asked: Mapping[str, int]
     usage_then: Usage
     usage_now: Usage
 
@@ -73,7 +74,7 @@ def total(found: Sequence[Replayed]) -> Total:
     return Total(
         runs=len(found),
         same_answers=sum(each.same_answer for each in found),
-        asked=sum(each.asked for each in found),
+        asked=dict(sum((Counter(each.asked) for each in found), Counter[str]())),
         usage_then=sum((each.usage_then for each in found), Usage()),
         usage_now=sum((each.usage_now for each in found), Usage()),
     )
@@ -89,7 +90,7 @@ def _held_against(record: RunRecord, result: RunResult, steps: Sequence[Step]) -
         status_then=record.summary.status,
         status_now=result.status,
         same_answer=before is not None and before.answer == result.answer,
-        asked=sum(step.taken_from is None and step.model is not None for step in steps),
+        asked=Counter(step.model for step in steps if step.model and step.taken_from is None),
         usage_then=_used(record.steps),
         usage_now=_used(steps),
         steps=changes,

@@ -157,6 +157,7 @@ class Workspace:
                 found[name] = entry.model_copy(
                     update={"spec": entry.spec.model_copy(update={"role": "crew"})}
                 )
+        self.problems += [_lost(name) for name in sorted(answering - found.keys())]
         self._cards.update(found)
 
     @property
@@ -268,6 +269,12 @@ def _pick(kind: str, name: str, entries: Mapping[str, Entry]) -> Entry:
 
 
 # --- one reader per kind of file ------------------------------------------------------------------------
+
+
+def _lost(specialist: str) -> ContentError:
+    line = specialist.rpartition("-")[0]
+    said = f"{specialist} was promoted, and its folder is not there"
+    return ContentError(said, file=promoted.FILE, hint=f"Type: lilliput learn rollback {line}")
 
 
 def _named_after_its_file(model: type[Record]) -> Callable[[Path], Entry]:

@@ -100,7 +100,12 @@ def _tell_total(found: Total, route: str) -> None:
     times, joules = _then_and_now(found.usage_then, found.usage_now)
     to_stdout().print(
         f"{count(found.runs, 'run')} under {route}: {found.same_answers} with the same answer, "
-        f"{count(found.asked, 'step')} asked anew; {times}, {joules} J",
+        f"{count(sum(found.asked.values()), 'step')} asked anew{_of_whom(found)}; {times}, {joules} J",
         markup=False,
         highlight=False,
     )
+
+
+def _of_whom(found: Total) -> str:
+    asked = sorted(found.asked.items(), key=lambda each: -each[1])
+    return f" ({', '.join(f'{model} {many}' for model, many in asked)})" if asked else ""

@@ -70,7 +70,7 @@ from orchestrator.learning.rows import (
     read_rows,
 )
 from orchestrator.learning.scrub import Raw, Scrubbed, scrub
-from orchestrator.learning.shown import Shown, specialist, specialists
+from orchestrator.learning.shown import Shown, specialism_of, specialist, specialists
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, fixed_of, splits, train
 from orchestrator.learning.watching import Watched, watched
 from orchestrator.promoted import Change, read_promoted
@@ -224,10 +224,9 @@ class Learner:
         gold: FileSource | None = None,
     ) -> GateResult:
         """Judge on the test rows, or a person's, and write what was found beside the card, whatever it is."""
-        line = specialist.rpartition("-")[0]
+        trained, line = specialism_of(self.workspace, specialist), specialist.rpartition("-")[0]
         purpose = self._purpose(line)
         tested = await self._to_judge_by(specialist, purpose, gold)
-        trained = shelf.specialism_of(self.workspace.card(specialist))
         against = incumbent or self._incumbent(purpose, work_of(trained), but=specialist)
         parent = f"{specialist}-f32"
         recorded = self._recorded(line, against, tested)
@@ -307,8 +306,8 @@ class Learner:
 
     def promote(self, specialist: str, why: str = "passed its gate") -> Change:
         """It takes the place of what answers the same work now, whatever that is called."""
+        work = work_of(specialism_of(self.workspace, specialist))
         shelf.insist_on_gate(self.root, specialist)
-        work = work_of(shelf.specialism_of(self.workspace.card(specialist)))
         replaced = twins_in_work(self.workspace.cards, specialist, work)
         return shelf.promote(self.root, specialist, why, replaced)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.curve import Epoch
 from orchestrator.learning.gate import GateResult
@@ -30,9 +32,9 @@ def specialists(workspace: Workspace) -> list[Shown]:
 
 
 def specialist(workspace: Workspace, name: str) -> Shown:
-    """Raises UnknownName, or UserError for a model that is none."""
+    """Raises UnknownName, or UserError for a model that is none, such as a line of them."""
+    trained = specialism_of(workspace, name)
     card = workspace.card(name)
-    trained = shelf.specialism_of(card)
     folder = workspace.card_folders[name]
     lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
     gate = folder / shelf.EVIDENCE
@@ -45,6 +47,15 @@ def specialist(workspace: Workspace, name: str) -> Shown:
         curve=tuple(Epoch(**each) for each in json.loads((folder / "curve.json").read_text("utf-8"))),
         gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
     )
+
+
+def specialism_of(workspace: Workspace, name: str) -> Specialism:
+    """Raises UnknownName, or UserError for a model that is no specialist, and for the name of a line."""
+    line = re.compile(re.escape(name) + r"-\d+")
+    if numbers := [other for other in workspace.cards if line.fullmatch(other)]:
+        newest = max(numbers, key=lambda other: int(other.rpartition("-")[2]))
+        raise UserError(f"{name} is a line of specialists.", hint=f"Name one of it, such as {newest}.")
+    return shelf.specialism_of(workspace.card(name))
 
 
 def _is_specialist(card: ModelCard) -> bool:

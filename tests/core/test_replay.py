@@ -77,7 +77,7 @@ async def test_the_same_policy_asks_nothing_and_adds_up_to_the_record(root: Path
     assert len(world.requests) == asked_before
     assert saved(root) == saved_before
     summed = total(found)
-    assert (summed.runs, summed.same_answers, summed.asked) == (20, 20, 0)
+    assert (summed.runs, summed.same_answers, summed.asked) == (20, 20, {})
     exact = sum((step.usage for run in runs for step in run.steps), Usage())
     assert summed.usage_now == summed.usage_then == exact
     assert not any(change.changed for each in found for change in each.steps)
@@ -96,7 +96,7 @@ async def test_another_policy_asks_only_what_differs_and_writes_nothing(root: Pa
         assert size.changed, "a read with other arguments is made"
         assert keep.other_arguments
         assert keep.same_output, "what the write gave back then"
-        assert each.asked == 1
+        assert each.asked == {"large": 1}
 
 
 async def test_the_same_answer_by_another_model_changes_no_later_step(root: Path) -> None:
@@ -148,7 +148,7 @@ async def test_two_hundred_runs_under_three_policies(root: Path) -> None:
     async with open_world(root, replies()) as world:
         runs = await recorded(world, 200, approve=yes)
         kept = saved(root)
-        for policy, asked in (("cascade", 0), ("all-small", 0), ("all-reference", 200)):
+        for policy, asked in (("cascade", {}), ("all-small", {}), ("all-reference", {"large": 200})):
             summed = total(await again(world, runs, policy))
             assert (summed.runs, summed.asked) == (200, asked)
             if not asked:

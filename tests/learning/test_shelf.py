@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.learning import shelf
+from orchestrator.learning.shown import specialism_of
 from orchestrator.promoted import FILE, read_promoted
 from orchestrator.types import ModelCard
 from orchestrator.workspace import Workspace
@@ -97,6 +99,26 @@ def test_another_line_may_take_the_work_over_and_give_it_back(tmp_path: Path) ->
     assert shelf.roll_back(tmp_path, "mail").specialist == mail, "its own line comes first"
     assert shelf.roll_back(tmp_path, "mail").specialist == tickets
     assert answering(tmp_path) == {tickets}
+
+
+def test_a_promoted_one_that_is_gone_is_told_with_what_to_type(tmp_path: Path) -> None:
+    name = specialist(tmp_path)
+    shelf.promote(tmp_path, name, "passed")
+    shutil.rmtree(tmp_path / shelf.FOLDER / name)
+    (problem,) = Workspace((tmp_path,)).problems
+    assert "tickets-1 was promoted, and its folder is not there" in str(problem)
+    assert problem.hint == "Type: lilliput learn rollback tickets"
+    shelf.roll_back(tmp_path, "tickets")
+    assert not Workspace((tmp_path,)).problems
+
+
+def test_a_line_is_no_specialist(tmp_path: Path) -> None:
+    for _ in range(11):
+        specialist(tmp_path)
+    with pytest.raises(UserError, match="tickets is a line of specialists") as said:
+        specialism_of(Workspace((tmp_path,)), "tickets")
+    assert said.value.hint == "Name one of it, such as tickets-11."
+    assert specialism_of(Workspace((tmp_path,)), "tickets-2").agent
 
 
 def test_who_names_a_specialist_to_roll_back_is_told_its_line(tmp_path: Path) -> None:
