@@ -15,11 +15,13 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from orchestrator.learning.averaging import Average
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.recipes import Recipe
 from orchestrator.runtimes.torch_runtime import import_torch
@@ -51,6 +53,7 @@ class Loop(ABC, Generic[Item]):
         self.accelerator = Accelerator()
         self.model, self._optimizer = self.accelerator.prepare(model, self._made_optimizer(model))
         self.best: dict[str, Any] = {}
+        self._average = Average(self._learning, recipe.average) if recipe.average else None
         self._steps = math.ceil(len(train) / recipe.batch)
         self._go_on()
 
@@ -97,11 +100,12 @@ class Loop(ABC, Generic[Item]):
         number = len(self._curve) + 1
         loss = self._learn(number)
         self.model.eval()
-        judged = self.judge()
-        epoch = Epoch(epoch=number, loss=loss, dev_quality=judged.quality, dev_loss=judged.loss)
-        self._curve.append(epoch)
-        if self.best_epoch() is epoch:
-            self.best = self._learnt()
+        with self._average.in_place() if self._average else nullcontext():
+            judged = self.judge()
+            epoch = Epoch(epoch=number, loss=loss, dev_quality=judged.quality, dev_loss=judged.loss)
+            self._curve.append(epoch)
+            if self.best_epoch() is epoch:
+                self.best = self._learnt()
         self._save()
         return epoch
 
@@ -129,6 +133,8 @@ class Loop(ABC, Generic[Item]):
             self.accelerator.backward(loss)
             self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
             self._optimizer.step()
+            if self._average:
+                self._average.follow()
             losses.append((float(loss.detach()), len(items)))
         return sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
 
@@ -161,9 +167,11 @@ class Loop(ABC, Generic[Item]):
 
     # --- what is kept -----------------------------------------------------------------------------------
 
+    def _learning(self) -> dict[str, Any]:
+        return {name: value for name, value in self.bare_model().named_parameters() if value.requires_grad}
+
     def _learnt(self) -> dict[str, Any]:
-        named = self.bare_model().named_parameters()
-        return {name: value.detach().cpu().clone() for name, value in named if value.requires_grad}
+        return {name: value.detach().cpu().clone() for name, value in self._learning().items()}
 
     def _save(self) -> None:
         import torch
@@ -173,6 +181,7 @@ class Loop(ABC, Generic[Item]):
             "best": self.best,
             "now": self._learnt(),
             "optimizer": self._optimizer.state_dict(),
+            "average": self._average.values if self._average else {},
         }
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._checkpoint.with_suffix(".new")
@@ -192,6 +201,8 @@ class Loop(ABC, Generic[Item]):
         self.best = state["best"]
         self.bare_model().load_state_dict(state["now"], strict=False)
         self._optimizer.load_state_dict(state["optimizer"])
+        if self._average:
+            self._average.restore(state["average"])
 
 
 def with_low_rank(model: Any, recipe: Recipe, modules: Sequence[str], dropout: float = 0.0) -> Any:

@@ -37,6 +37,8 @@ class Recipe(Record):
 
     `none_at_most`: the share of development rows with a label that may be told that none fits, where the
     examples show texts that none fits; None: as the head learnt it.
+    `average`: how much of the running average stays at each step; it is judged and kept in the place of what
+    was learnt last. 0: there is none.
     `outside_by_dev`: whether a tagger's bias for words that belong to no part is set by the development rows.
     """
 
@@ -57,6 +59,7 @@ class Recipe(Record):
     warmup: float = Field(default=0.1, ge=0, le=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    average: float = Field(default=0.0, ge=0, lt=1)
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
     line_break: str | None = Field(default=None, min_length=1, max_length=1)
     outside_by_dev: bool = False
@@ -65,7 +68,7 @@ class Recipe(Record):
     @property
     def key(self) -> str:
         """What stands for all that decides a training. Fields that came later count where they are used."""
-        later = {name for name in ("line_break", "outside_by_dev") if not getattr(self, name)}
+        later = {name for name in ("line_break", "outside_by_dev", "average") if not getattr(self, name)}
         return hash_of(self.model_dump(mode="json", exclude={"kinds", *later}))
 
     def is_for(self, kind: str) -> bool:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer
 
+from orchestrator.learning.averaging import Average
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.encoder_training import Trainer, train_encoder
 from orchestrator.learning.examples import Example
@@ -71,12 +73,13 @@ def test_it_learns(task: Task, examples: list[Example], base: Path, tmp_path: Pa
     assert {name.rpartition(":")[2] for name in trained.tensors} == {"up", "down", "head.weight", "head.bias"}
 
 
-def test_a_killed_training_ends_as_if_nothing_had_been(base: Path, tmp_path: Path) -> None:
-    task = LabelTask(COLOURS)
+@pytest.mark.parametrize("average", [0.0, 0.7])
+def test_a_killed_training_ends_as_if_nothing_had_been(base: Path, tmp_path: Path, average: float) -> None:
+    task, recipe = LabelTask(COLOURS), RECIPE.model_copy(update={"average": average})
     known, unseen = rows(task, base, labelled()[:40]), rows(task, base, labelled()[40:])
 
     def run(work: Path, stop_after: int | None = None) -> Trained | None:
-        trainer = Trainer(RECIPE, task, base, known, unseen, work)
+        trainer = Trainer(recipe, task, base, known, unseen, work)
         while not trainer.is_done():
             if stop_after is not None and trainer.next_epoch().epoch == stop_after:
                 return None
@@ -94,6 +97,35 @@ def test_a_killed_training_ends_as_if_nothing_had_been(base: Path, tmp_path: Pat
         assert resumed.curve == whole.curve
         for name, value in whole.tensors.items():
             assert np.array_equal(value, resumed.tensors[name]), name
+
+
+def test_the_average_is_judged_and_kept_while_learning_goes_its_own_way(base: Path, tmp_path: Path) -> None:
+    task = LabelTask(COLOURS)
+    known, unseen = rows(task, base, labelled()[:40]), rows(task, base, labelled()[40:])
+    recipe = RECIPE.model_copy(update={"epochs": 1, "average": 0.7})
+    averaged, plain = (
+        Trainer(each, task, base, known, unseen, tmp_path / str(each.average))
+        for each in (recipe, recipe.model_copy(update={"average": 0.0}))
+    )
+    epochs = averaged.next_epoch(), plain.next_epoch()
+    assert epochs[0].loss == epochs[1].loss, "what is learnt from the rows is the same"
+    assert epochs[0].dev_loss != epochs[1].dev_loss
+    head = {trainer: trainer.bare_model().head.weight.detach().numpy() for trainer in (averaged, plain)}
+    assert np.array_equal(head[averaged], head[plain])
+    assert np.array_equal(plain.delta()["head.weight"], head[plain])
+    assert not np.array_equal(averaged.best["head.weight"].numpy(), plain.best["head.weight"].numpy())
+
+
+def test_an_average_moves_by_its_share() -> None:
+    value = torch.nn.Parameter(torch.tensor([0.0]))
+    average = Average(lambda: {"w": value}, decay=0.75)
+    value.data.fill_(8.0)
+    average.follow()
+    average.follow()
+    assert average.values["w"].item() == pytest.approx(8 * (1 - 0.75**2))
+    with average.in_place():
+        assert value.item() == pytest.approx(3.5)
+    assert value.item() == 8.0
 
 
 def test_a_half_written_checkpoint_is_not_read(base: Path, tmp_path: Path) -> None:
