@@ -21,7 +21,11 @@ from orchestrator.store.blocks import Floats
 from orchestrator.store.files import hash_of
 from orchestrator.types import Record
 
-_FEWEST, _NEIGHBOURS, _SHOWN = 5, 5, 3
+_NEIGHBOURS, _SHOWN = 5, 3
+# A group has at least a hundredth of the texts; it need not have more than the second, and not fewer than the
+# first. Of CLINC150's 150 intents (15,000 training texts) 301 make two groups; 20 make 163, in which
+# nine texts of ten (mean over groups) have the same answer.
+_FEWEST, _ENOUGH = 5, 20
 _REPLACEABLE = 0.9
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -58,7 +62,7 @@ def clusters_of(examples: Sequence[Example], vectors: Floats) -> Clusters:
     """`vectors`: unit vectors of the texts, in their order. The largest group comes first."""
     from sklearn.cluster import HDBSCAN
 
-    fewest = max(_FEWEST, len(examples) // 50)
+    fewest = max(_FEWEST, min(len(examples) // 100, _ENOUGH))
     if len(examples) < 2 * fewest:
         return Clusters(texts=len(examples), coverage=0.0, replaceable=0.0, clusters=())
     # Of unit vectors the Euclidean distance orders as the cosine does.
@@ -95,14 +99,12 @@ def _cluster(
 
 def _agreement(answers: Sequence[str], vectors: Floats) -> tuple[float, float]:
     """Each text answered by its nearest neighbours, itself left out."""
-    similar = vectors @ vectors.T
-    np.fill_diagonal(similar, -np.inf)
+    from sklearn.neighbors import NearestNeighbors
+
     many = min(_NEIGHBOURS, len(answers) - 1)
-    wrong = 0
-    for place, answer in enumerate(answers):
-        nearest = np.argsort(-similar[place], kind="stable")[:many]
-        votes = Counter(answers[other] for other in nearest)
-        wrong += votes.most_common(1)[0][0] != answer
+    nearest = NearestNeighbors(n_neighbors=many).fit(vectors).kneighbors(return_distance=False)
+    votes = [Counter(answers[other] for other in row).most_common(1)[0][0] for row in nearest]
+    wrong = sum(vote != answer for vote, answer in zip(votes, answers, strict=True))
     return 1 - wrong / len(answers), 1 - upper_bound(wrong, len(answers), 0.05)
 
 

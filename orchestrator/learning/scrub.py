@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from orchestrator.agent import Agent
 from orchestrator.learning.examples import Example, Split, problem_with_choice, written_id
 from orchestrator.learning.names import Words, find_names
-from orchestrator.types import Json, Learns, Record
+from orchestrator.types import Answer, Json, Learns, Record
 
 _OTHER = "OTHER_NAME"
 _MARKS = re.compile(r"[\s()./-]")
 Redact = Callable[[str], Awaitable[Sequence[Json]]]
+Refuses = Callable[[Example], bool]
 
 
 class Raw(NamedTuple):
@@ -55,12 +57,16 @@ class Replacement(NamedTuple):
 
 
 async def scrub(
-    raws: Sequence[Raw], learns: Learns, redact: Redact | None, key: bytes | None = None
+    raws: Sequence[Raw],
+    learns: Learns,
+    redact: Redact | None,
+    key: bytes | None = None,
+    refuses: Refuses | None = None,
 ) -> tuple[list[Example], Scrubbed]:
     """Examples without personal data, and the report. `redact` gives the agent's `found` for a text.
 
     Without `redact` the texts stay as they are: what is public needs no scrubbing. With a `key` examples can
-    be told again by their texts as they were written.
+    be told again by their texts as they were written. What `refuses` says yes to is left out.
     """
     words = Words(raw.text for raw in raws)
     same: dict[str, list[Example]] = {}
@@ -73,18 +79,37 @@ async def scrub(
             inputs = await _inputs(raw, replacements, redact)
             await _insist_on_clean(learns, answer, redact)
             _insist_on_choice(learns, answer, inputs)
+            text = replaced_in(raw.text, replacements)
+            written = (written_id(raw.text, key),) if key else ()
+            made = {"text": text, "answer": answer, "inputs": inputs, "written": written}
+            example = Example(**{**raw._asdict(), **made})
+            if refuses and refuses(example):
+                raise _Left("its answer fails the checks of the agent that would learn it")
         except _Left as reason:
             left_out[str(reason)] += 1
             continue
         replaced.update(item.kind for item in found)
-        text = replaced_in(raw.text, replacements)
-        written = (written_id(raw.text, key),) if key else ()
-        made = {"text": text, "answer": answer, "inputs": inputs, "written": written}
-        example = Example(**{**raw._asdict(), **made})
         same.setdefault(example.key, []).append(example)
     kept = list(_each_once(same.values(), left_out))
     report = Scrubbed(seen=len(raws), kept=len(kept), left_out=dict(left_out), replaced=dict(replaced))
     return kept, report
+
+
+def refused_by(agent: Agent, learns: Learns, fixed: Json) -> Refuses | None:
+    """Rows to learn from whose answer the agent itself would not let pass; None: it could let any pass.
+
+    A file may hold such: who learns to write invented numbers is refused whenever it does. Rows to choose
+    or judge by stay, whatever their answers are.
+    """
+    if learns.kind != "json":
+        return None
+
+    def refuses(example: Example) -> bool:
+        said = Answer(output={learns.answer: example.answer})
+        checks = agent.check(example.as_input(learns, fixed), said) if example.split == "train" else ()
+        return not all(check.passed for check in checks)
+
+    return refuses
 
 
 async def _insist_on_clean(learns: Learns, answer: Any, redact: Redact | None) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.learning.examples import Example, own_key
-from orchestrator.learning.scrub import Raw, Scrubbed, scrub
+from orchestrator.agent import load_agent
+from orchestrator.learning.examples import Example, Split, own_key
+from orchestrator.learning.scrub import Raw, Scrubbed, refused_by, scrub
 from orchestrator.types import Json, Learns
+from orchestrator.workspace import Workspace, builtin_root
 
 LABEL = Learns(kind="label", answer="label", choices="labels", fixed=("labels",))
 SPANS = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
@@ -185,3 +187,23 @@ def test_the_key_is_this_installation_s_own(tmp_path: Path) -> None:
     first = own_key(tmp_path / "one")
     assert own_key(tmp_path / "one") == first != own_key(tmp_path / "two")
     assert (tmp_path / "one" / "learning.key").stat().st_mode & 0o077 == 0
+
+
+async def test_rows_that_would_teach_what_the_agent_refuses_are_not_learnt_from() -> None:
+    agent = load_agent(Workspace((builtin_root(),)).agents["use-tools"])
+    learns = agent.spec.learns
+    assert learns is not None
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    inputs = {"tools": [{"name": "weather", "description": "The weather", "parameters": schema}]}
+
+    def row(split: Split, number: int, city: str) -> Raw:
+        answer = [{"name": "weather", "arguments": {"city": city}}]
+        return Raw(
+            f"How warm is it in Gent, number {number}?", answer, "file", "f", given_split=split, inputs=inputs
+        )
+
+    rows = [row("train", 1, "Gent"), row("train", 2, "Oslo"), row("dev", 3, "Oslo"), row("test", 4, "Oslo")]
+    examples, report = await scrub(rows, learns, None, None, refused_by(agent, learns, {}))
+    assert [example.text[-2] for example in examples] == ["1", "3", "4"]
+    assert report.left_out == {"its answer fails the checks of the agent that would learn it": 1}
+    assert refused_by(agent, LABEL, {}) is None
