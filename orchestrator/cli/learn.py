@@ -21,6 +21,8 @@ from orchestrator.cli.learn_files import (
 )
 from orchestrator.cli.learn_shown import (
     alarm,
+    answers_with,
+    learnt_from,
     listed,
     say_next,
     shares,
@@ -51,8 +53,8 @@ def list_specialists(as_json: JsonOption = False, workspace: WorkspaceOption = N
     found = learner_at(workspace).specialists()
     if as_json:
         return print_json(found)
-    columns = ("specialist", "agent", "answers", "gate", "right", "against", "n")
-    return print_table(columns, [listed(each) for each in found], right=("right", "against", "n"))
+    columns = ("specialist", "agent", "answers", "gate", "right", "n", "against")
+    return print_table(columns, [listed(each) for each in found], right=("right", "n"))
 
 
 @app.command()
@@ -75,11 +77,9 @@ def show(
             ("agent", trained.agent),
             ("base", trained.base),
             ("recipe", f"{trained.recipe} ({trained.recipe_hash[:12]})"),
-            (
-                "data",
-                f"{found.examples:,} examples ({trained.data_hash[:12]}), answered by {found.answered_by}",
-            ),
+            ("data", f"{learnt_from(found)} ({trained.data_hash[:12]}), answered by {found.answered_by}"),
             ("trained", trained.trained_at),
+            *answers_with(found),
         ]
     )
     for epoch in found.curve:

@@ -73,11 +73,23 @@ def listed(found: Shown) -> tuple[str, ...]:
         else (
             "passed" if gate.passed else "refused",
             f"{100 * gate.arms[0].quality:.1f} %",
-            f"{100 * gate.arms[-1].quality:.1f} % {gate.arms[-1].model}",
-            str(gate.n),
+            f"{gate.n:,}",
+            f"{gate.arms[-1].model} {100 * gate.arms[-1].quality:.1f} %",
         )
     )
     return (found.name, found.specialism.agent, "yes" if found.answers else "no", *told)
+
+
+def learnt_from(found: Shown) -> str:
+    train, dev = (found.examples.get(split, 0) for split in ("train", "dev"))
+    return f"{train:,} examples, and {dev:,} to choose by"
+
+
+def answers_with(found: Shown) -> list[tuple[str, str]]:
+    """What its calls must name: all its labels, in any order, or some of the kinds that it marks."""
+    labels = [label for label in found.labels if label is not None]
+    named = [("labels", labels), ("marks", found.specialism.kinds)]
+    return [(title, f"{len(words)}: {'; '.join(words)}") for title, words in named if words]
 
 
 def arm_row(arm: ArmResult) -> tuple[str, ...]:

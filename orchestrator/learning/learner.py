@@ -69,7 +69,7 @@ from orchestrator.learning.rows import (
     raws_of,
     read_rows,
 )
-from orchestrator.learning.scrub import Raw, Scrubbed, scrub
+from orchestrator.learning.scrub import Raw, Refuses, Scrubbed, refused_by, scrub
 from orchestrator.learning.shown import Shown, specialism_of, specialist, specialists
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, fixed_of, splits, train
 from orchestrator.learning.watching import Watched, watched
@@ -150,7 +150,9 @@ class Learner:
         oldest = oldest_allowed(project.agent, self.allowed)
         raws = fresh(raws_of(project, learns, self._records), oldest)
         public = isinstance(project.source, FileSource) and project.source.public
-        examples, report = await self._scrubbed(raws, learns, public=public)
+        agent = load_agent(self.workspace.agents[project.agent])
+        refuses = refused_by(agent, learns, project.fixed) if isinstance(project.source, FileSource) else None
+        examples, report = await self._scrubbed(raws, learns, public=public, refuses=refuses)
         write_examples(self._folder(name) / EXAMPLES, examples)
         replace_text(self._folder(name) / SCRUBBED, report.model_dump_json(indent=2) + "\n")
         return report
@@ -247,7 +249,7 @@ class Learner:
             specialist,
             purpose.learns,
             tested,
-            shelf.texts_of(self.root, specialist),
+            shelf.texts_of(self.workspace.roots, specialist),
             arms,
             against,
             margin=margin,
@@ -272,7 +274,7 @@ class Learner:
         """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
         purpose = self._purpose(name)
         chosen = model or self._answering(name)
-        learnt_from = shelf.texts_of(self.root, chosen)
+        learnt_from = shelf.texts_of(self.workspace.roots, chosen)
         tested = [example for example in self.examples(name) if not example.is_among(learnt_from)]
         async with self._apart() as controller:
             found = await ask_all(controller, purpose, f"fixed:{chosen}", tested, heard)
@@ -307,9 +309,9 @@ class Learner:
     def promote(self, specialist: str, why: str = "passed its gate") -> Change:
         """It takes the place of what answers the same work now, whatever that is called."""
         work = work_of(specialism_of(self.workspace, specialist))
-        shelf.insist_on_gate(self.root, specialist)
+        shelf.insist_on_gate(self.workspace.roots, specialist)
         replaced = twins_in_work(self.workspace.cards, specialist, work)
-        return shelf.promote(self.root, specialist, why, replaced)
+        return shelf.promote(self.workspace.roots, specialist, why, replaced)
 
     def roll_back(self, line: str) -> Change:
         return shelf.roll_back(self.root, line)
@@ -323,7 +325,7 @@ class Learner:
     # --- inside ---------------------------------------------------------------------------------------
 
     async def _scrubbed(
-        self, raws: Sequence[Raw], learns: Learns, *, public: bool
+        self, raws: Sequence[Raw], learns: Learns, *, public: bool, refuses: Refuses | None = None
     ) -> tuple[list[Example], Scrubbed]:
         redact = load_agent(self.workspace.agents["redact"])
 
@@ -333,7 +335,7 @@ class Learner:
             return parts
 
         key = None if public else own_key(self.settings.state_dir)
-        return await scrub(raws, learns, None if public else found, key)
+        return await scrub(raws, learns, None if public else found, key, refuses)
 
     async def _to_judge_by(self, specialist: str, purpose: Purpose, gold: FileSource | None) -> list[Example]:
         """The test rows; or a person's, but for those that it has learnt from."""
@@ -345,7 +347,7 @@ class Learner:
         source = open_project(self.settings.state_dir, purpose.line).source
         public = isinstance(source, FileSource) and source.public
         examples, _ = await self._scrubbed(list(file_raws(gold, rows, GOLD)), learns, public=public)
-        learnt_from = shelf.texts_of(self.root, specialist)
+        learnt_from = shelf.texts_of(self.workspace.roots, specialist)
         return [example for example in examples if not example.is_among(learnt_from)]
 
     @cached_property

@@ -12,7 +12,7 @@ A specialist appears as one finished folder. Only one that passed its gate can b
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,17 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
     return place
 
 
-def promote(root: Path, name: str, why: str, replaced: Collection[str] = ()) -> Change:
-    """From now on this specialist answers, and those of other lines that are `replaced` do not."""
-    insist_on_gate(root, name)
+def promote(roots: Sequence[Path], name: str, why: str, replaced: Collection[str] = ()) -> Change:
+    """From now on this specialist answers in the last of the roots, whose own it may be, or a shipped one.
+
+    Those of other lines that are `replaced` answer no longer.
+    """
+    insist_on_gate(roots, name)
     own, now = _line(name), utc_now()
     others = {_line(other) for other in replaced} - {own}
     gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
     change = Change(specialist=name, at=now, why=why)
-    _change(root, {**dict.fromkeys(sorted(others), gone), own: change})
+    _change(roots[-1], {**dict.fromkeys(sorted(others), gone), own: change})
     return change
 
 
@@ -99,24 +102,29 @@ def _replaced(root: Path, name: str) -> Iterator[tuple[str, str]]:
             yield line, next(change.specialist for change in reversed(changes) if change.specialist)
 
 
-def texts_of(root: Path, model: str) -> frozenset[str]:
+def file_of(roots: Sequence[Path], specialist: str, name: str) -> Path | None:
+    """A file about a specialist, where the strongest root has it."""
+    found = (root / FOLDER / specialist / name for root in reversed(roots))
+    return next((file for file in found if file.is_file()), None)
+
+
+def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
     """Hashes of what a specialist has learnt from, scrubbed and as written; none, for another model."""
-    file = root / FOLDER / model / "lineage.json"
-    if not file.is_file():
+    file = file_of(roots, model, "lineage.json")
+    if file is None:
         return frozenset()
     lineage = json.loads(file.read_text("utf-8"))
     scrubbed = (text for found in lineage["texts"].values() for text in found)
     return frozenset([*scrubbed, *lineage.get("written", ())])
 
 
-def insist_on_gate(root: Path, name: str) -> None:
+def insist_on_gate(roots: Sequence[Path], name: str) -> None:
     """Raises UserError for a specialist without evidence, or one that was refused."""
-    folder = root / FOLDER / name
-    if not folder.is_dir():
-        known = [found.name for found in (root / FOLDER).glob("*-*") if found.is_dir()]
+    if not file_of(roots, name, f"{name}.yaml"):
+        known = [found.name for root in roots for found in (root / FOLDER).glob("*-*") if found.is_dir()]
         raise UnknownName("specialist", name, known)
-    file = folder / EVIDENCE
-    if not file.is_file():
+    file = file_of(roots, name, EVIDENCE)
+    if file is None:
         raise UserError(f"{name} has not been through its gate.", hint=f"Type: lilliput learn gate {name}")
     evidence = json.loads(file.read_text("utf-8"))
     if not evidence["passed"]:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.curve import Epoch
 from orchestrator.learning.gate import GateResult
+from orchestrator.store.delta import read_delta
 from orchestrator.types import ModelCard, Name, Record, Specialism
 from orchestrator.workspace import Workspace
 
 
 class Shown(Record):
-    """A specialist with its lineage and its evidence. `gate` None: it has not been through it."""
+    """A specialist with its lineage and its evidence. `gate` None: it has not been through it.
+
+    `examples`: how many it has learnt from and was chosen by, as `train` and `dev`. `labels`: what it answers
+    with, None where nothing fits; empty, where it writes or marks.
+    """
 
     name: Name
     answers: bool
     specialism: Specialism
-    examples: int
+    labels: tuple[str | None, ...]
+    examples: Mapping[str, int]
     answered_by: str
     curve: tuple[Epoch, ...]
     gate: GateResult | None
@@ -37,15 +45,16 @@ def specialist(workspace: Workspace, name: str) -> Shown:
     card = workspace.card(name)
     folder = workspace.card_folders[name]
     lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
-    gate = folder / shelf.EVIDENCE
+    gate = shelf.file_of(workspace.roots, name, shelf.EVIDENCE)
     return Shown(
         name=name,
         answers=card.role == "crew",
         specialism=trained,
-        examples=sum(map(len, lineage["texts"].values())),
+        labels=_labels(folder),
+        examples={split: len(texts) for split, texts in lineage["texts"].items()},
         answered_by=", ".join(sorted(lineage["answered_by"])),
         curve=tuple(Epoch(**each) for each in json.loads((folder / "curve.json").read_text("utf-8"))),
-        gate=GateResult.model_validate_json(gate.read_bytes()) if gate.is_file() else None,
+        gate=GateResult.model_validate_json(gate.read_bytes()) if gate else None,
     )
 
 
@@ -56,6 +65,12 @@ def specialism_of(workspace: Workspace, name: str) -> Specialism:
         newest = max(numbers, key=lambda other: int(other.rpartition("-")[2]))
         raise UserError(f"{name} is a line of specialists.", hint=f"Name one of it, such as {newest}.")
     return shelf.specialism_of(workspace.card(name))
+
+
+def _labels(folder: Path) -> tuple[str | None, ...]:
+    delta = folder / "delta.safetensors"
+    head = read_delta(delta).head if delta.is_file() else None
+    return head.labels if head and head.kind == "classify" else ()
 
 
 def _is_specialist(card: ModelCard) -> bool:

@@ -284,13 +284,14 @@ def _card(
     name: str, purpose: Purpose, recipe: Recipe, base: ModelCard, examples: Sequence[Example], delta: Path
 ) -> ModelCard:
     """The base's card with the delta beside its files, for one agent."""
+    learnt = sum(example.split == "train" for example in examples)
     file = ModelFile(
         name=DELTA, parts=(f"file:{DELTA}",), sha256=sha256_of(delta), size_bytes=delta.stat().st_size
     )
     return base.model_copy(
         update={
             "name": name,
-            "description": f"Trained for agent {purpose.agent} on {len(examples):,} examples.",
+            "description": f"Trained for agent {purpose.agent} on {learnt:,} examples.",
             "licence": f"{base.licence} (base); {purpose.licence} (what it learnt from)",
             "origin": f"{base.name} and recipe {recipe.name}",
             "role": "candidate",
@@ -328,7 +329,7 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
         "data_hash": data_hash(examples),
         "texts": {name: sorted(e.id for e in examples if e.split == name) for name in ("train", "dev")},
         "written": sorted(mark for e in examples if e.split != "test" for mark in e.written),
-        "answered_by": dict(Counter(e.by for e in examples)),
+        "answered_by": dict(Counter(e.by for e in examples if e.split != "test")),
     }
 
 

@@ -130,7 +130,7 @@ def prepare(here: Path) -> None:
         assert run(words, here).exit == 0
     passed = json.dumps({"passed": True, "reasons": []})
     (here / shelf.FOLDER / "tickets-1" / shelf.EVIDENCE).write_text(passed, "utf-8")
-    shelf.promote(here, "tickets-1", "for a test")
+    shelf.promote((here,), "tickets-1", "for a test")
     shutil.rmtree(here.parent / "state" / "learning")
 
 

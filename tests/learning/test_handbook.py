@@ -23,10 +23,10 @@ ELSEWHERE = {
     "lilliput learn run texts": "test_distil.py",
     "lilliput learn run desk": "test_walk_through.py, step by step: the gate asks the larger model",
     "lilliput bench rows": "tests/bench/families/test_training_rows.py",
-    "lilliput learn collect clinc150": "test_rebuild.py, with other rows",
-    "lilliput learn scrub clinc150": "the same",
-    "lilliput learn train clinc150": "the same",
-    "lilliput learn gate clinc150-3": "test_walk_through.py, with other rows",
+    "lilliput learn collect intents": "test_rebuild.py, with other rows",
+    "lilliput learn scrub intents": "the same",
+    "lilliput learn train intents": "the same",
+    "lilliput learn gate intents-1": "test_walk_through.py, with other rows",
 }
 
 

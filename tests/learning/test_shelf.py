@@ -37,7 +37,7 @@ def specialist(root: Path, line: str = "tickets", *, passed: bool | None = True)
     stage = root / "stage"
     stage.mkdir(parents=True)
     (stage / "delta.safetensors").write_bytes(b"learnt")
-    place = shelf.put(root, stage, ModelCard.model_validate(card), [], {"texts": {}})
+    place = shelf.put(root, stage, ModelCard.model_validate(card), [], {"texts": {"train": ["0123abcd"]}})
     if passed is not None:
         found = {"passed": passed, "reasons": [] if passed else ["not as good"]}
         (place / shelf.EVIDENCE).write_text(json.dumps(found), "utf-8")
@@ -68,7 +68,7 @@ def test_nothing_answers_before_it_is_promoted(tmp_path: Path) -> None:
 def test_promotion_and_going_back(tmp_path: Path) -> None:
     first, second, third = (specialist(tmp_path) for _ in range(3))
     for name in (first, second, third):
-        shelf.promote(tmp_path, name, "passed")
+        shelf.promote((tmp_path,), name, "passed")
         assert answering(tmp_path) == {name}
     assert shelf.roll_back(tmp_path, "tickets").specialist == second
     assert answering(tmp_path) == {second}
@@ -82,20 +82,20 @@ def test_promotion_and_going_back(tmp_path: Path) -> None:
 
 def test_lines_do_not_touch_each_other(tmp_path: Path) -> None:
     tickets, mail = specialist(tmp_path), specialist(tmp_path, "mail")
-    shelf.promote(tmp_path, tickets, "passed")
-    shelf.promote(tmp_path, mail, "passed")
+    shelf.promote((tmp_path,), tickets, "passed")
+    shelf.promote((tmp_path,), mail, "passed")
     shelf.roll_back(tmp_path, "mail")
     assert answering(tmp_path) == {tickets}
 
 
 def test_another_line_may_take_the_work_over_and_give_it_back(tmp_path: Path) -> None:
     tickets, mail, later = specialist(tmp_path), specialist(tmp_path, "mail"), specialist(tmp_path, "mail")
-    shelf.promote(tmp_path, tickets, "passed")
-    shelf.promote(tmp_path, mail, "passed", [tickets])
+    shelf.promote((tmp_path,), tickets, "passed")
+    shelf.promote((tmp_path,), mail, "passed", [tickets])
     assert answering(tmp_path) == {mail}
     with pytest.raises(UserError, match="nothing to roll back"):
         shelf.roll_back(tmp_path, "tickets")
-    shelf.promote(tmp_path, later, "passed", [mail])
+    shelf.promote((tmp_path,), later, "passed", [mail])
     assert shelf.roll_back(tmp_path, "mail").specialist == mail, "its own line comes first"
     assert shelf.roll_back(tmp_path, "mail").specialist == tickets
     assert answering(tmp_path) == {tickets}
@@ -103,7 +103,7 @@ def test_another_line_may_take_the_work_over_and_give_it_back(tmp_path: Path) ->
 
 def test_a_promoted_one_that_is_gone_is_told_with_what_to_type(tmp_path: Path) -> None:
     name = specialist(tmp_path)
-    shelf.promote(tmp_path, name, "passed")
+    shelf.promote((tmp_path,), name, "passed")
     shutil.rmtree(tmp_path / shelf.FOLDER / name)
     (problem,) = Workspace((tmp_path,)).problems
     assert "tickets-1 was promoted, and its folder is not there" in str(problem)
@@ -121,8 +121,34 @@ def test_a_line_is_no_specialist(tmp_path: Path) -> None:
     assert specialism_of(Workspace((tmp_path,)), "tickets-2").agent
 
 
+def test_a_shipped_one_is_promoted_in_the_workspace_that_wants_it(tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    name = specialist(shipped)
+    shelf.promote((shipped, own), name, "passed")
+    assert Workspace((shipped, own)).cards[name].role == "crew"
+    assert Workspace((shipped,)).cards[name].role == "candidate"
+    assert shelf.roll_back(own, "tickets").specialist is None
+    assert Workspace((shipped, own)).cards[name].role == "candidate"
+
+
+def test_evidence_of_the_own_workspace_counts_for_a_shipped_one(tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    name = specialist(shipped, passed=None)
+    evidence = own / shelf.FOLDER / name / shelf.EVIDENCE
+    evidence.parent.mkdir(parents=True)
+    evidence.write_text('{"passed": true, "reasons": []}', "utf-8")
+    assert shelf.promote((shipped, own), name, "passed").specialist == name
+
+
+def test_what_a_shipped_one_has_learnt_from_is_known(tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    name = specialist(shipped)
+    assert shelf.texts_of((shipped, own), name) == {"0123abcd"}
+    assert not shelf.texts_of((own,), name)
+
+
 def test_who_names_a_specialist_to_roll_back_is_told_its_line(tmp_path: Path) -> None:
-    shelf.promote(tmp_path, specialist(tmp_path), "passed")
+    shelf.promote((tmp_path,), specialist(tmp_path), "passed")
     with pytest.raises(UserError, match="Name its line: lilliput learn rollback tickets"):
         shelf.roll_back(tmp_path, "tickets-1")
 
@@ -131,7 +157,7 @@ def test_who_names_a_specialist_to_roll_back_is_told_its_line(tmp_path: Path) ->
 def test_no_evidence_no_promotion(tmp_path: Path, passed: bool | None, said: str) -> None:
     name = specialist(tmp_path, passed=passed)
     with pytest.raises(UserError, match=said):
-        shelf.promote(tmp_path, name, "because I want to")
+        shelf.promote((tmp_path,), name, "because I want to")
     assert answering(tmp_path) == set()
     assert not (tmp_path / FILE).exists()
 
@@ -139,7 +165,7 @@ def test_no_evidence_no_promotion(tmp_path: Path, passed: bool | None, said: str
 def test_a_name_that_is_not_there_is_said(tmp_path: Path) -> None:
     specialist(tmp_path)
     with pytest.raises(UnknownName, match="tickets-1"):
-        shelf.promote(tmp_path, "ticket-1", "passed")
+        shelf.promote((tmp_path,), "ticket-1", "passed")
 
 
 def test_a_running_workspace_follows(tmp_path: Path) -> None:
@@ -147,11 +173,11 @@ def test_a_running_workspace_follows(tmp_path: Path) -> None:
     name = specialist(tmp_path)
     workspace = Workspace((tmp_path,))
     cards, folders = workspace.cards, workspace.card_folders
-    shelf.promote(tmp_path, name, "passed")
+    shelf.promote((tmp_path,), name, "passed")
     workspace.refresh()
     assert cards[name].role == "crew"
     newer = specialist(tmp_path)
-    shelf.promote(tmp_path, newer, "passed")
+    shelf.promote((tmp_path,), newer, "passed")
     started = time.perf_counter()
     workspace.refresh()
     assert time.perf_counter() - started < 1.0
@@ -165,6 +191,6 @@ def test_a_running_workspace_follows(tmp_path: Path) -> None:
 def test_a_limited_workspace_stays_as_it_is(tmp_path: Path) -> None:
     first = specialist(tmp_path)
     limited = Workspace((tmp_path,)).limited_to([first])
-    shelf.promote(tmp_path, specialist(tmp_path), "passed")
+    shelf.promote((tmp_path,), specialist(tmp_path), "passed")
     limited.refresh()
     assert set(limited.cards) == {first}
