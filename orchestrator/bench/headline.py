@@ -38,7 +38,7 @@ _ORDER: tuple[Ruling, ...] = ("refuted", "inconclusive", "confirmed")
 
 
 def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
-    """Every family of several benchmarks, what speaks against small models first.
+    """Every family of several benchmarks; what speaks against small models comes first.
 
     Raises UserError for two records of one benchmark.
     """
@@ -54,7 +54,11 @@ def ruled_families(records: Sequence[BenchRecord]) -> list[Ruled]:
         reference = record.figure(verdict.family, verdict.reference)
         if candidate and reference:
             found.append(Ruled(record, verdict, candidate, reference))
-    return sorted(found, key=lambda ruled: _ORDER.index(ruled.verdict.ruling))
+    return sorted(found, key=_against)
+
+
+def _against(ruled: Ruled) -> tuple[int, float]:
+    return _ORDER.index(ruled.verdict.ruling), ruled.verdict.difference.interval.low
 
 
 def headline(families: Sequence[Ruled]) -> list[Share]:
