@@ -1,4 +1,8 @@
-"""CLINC150's test split; its training rows, with those out of scope, are what arms may learn from."""
+"""CLINC150's test split; its training rows, with those out of scope, are what arms may learn from.
+
+A specialist that is chosen by all validation rows (`val`) learns from the training rows alone; one that is
+chosen by a fifth of them (`val-fifth`) learns from the others too.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,25 @@ from typing import Any
 from orchestrator.bench.cases import Case
 from orchestrator.kit.examples import Example, without_neighbours, write_examples
 
-_OUT_OF_SCOPE = "oos"
+_OUT_OF_SCOPE, _FIFTH = "oos", 5
 
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
-    """`category` is `test` or `val`; in-scope and out-of-scope questions together."""
+    """`category` is `test`, `train`, `val` or `val-fifth`; in-scope and out-of-scope questions together."""
     data = _data(files)
     labels = sorted({label.replace("_", " ") for _, label in data["train"]})
-    for part in (category, f"oos_{category}"):
-        for number, (text, label) in enumerate(data[part]):
-            inputs = {"text": text, "labels": labels}
-            yield Case(id=f"{part}_{number}", category=category, inputs=inputs, gold=_name(label))
+    split, _, part = category.partition("-")
+    for name in (split, f"oos_{split}"):
+        for number, (text, label) in enumerate(data[name]):
+            if not part or not number % _FIFTH:
+                inputs = {"text": text, "labels": labels}
+                yield Case(id=f"{name}_{number}", category=category, inputs=inputs, gold=_name(label))
+
+
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
+    """Of the validation rows those are left out by which a specialist is chosen."""
+    yield from read_cases(files, "train")
+    yield from read_cases(files, "val")
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> bool:
@@ -33,7 +45,7 @@ def keep(answer: Any) -> Any:
 
 
 def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
-    """Macro-F1 over the labels that occur; recall out of scope; false rejections of what is in scope."""
+    """Macro-F1 over the labels that occur; recall out of scope; false rejections and accuracy within it."""
     said = [(case.gold, answer["label"] if answer else "") for case, answer in pairs]
     outside = [found is None for gold, found in said if gold is None]
     inside = [found is None for gold, found in said if gold is not None]
@@ -42,6 +54,7 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
         found["oos_recall"] = sum(outside) / len(outside)
     if inside:
         found["false_rejections"] = sum(inside) / len(inside)
+        found["in_scope_accuracy"] = sum(gold == got for gold, got in said if gold is not None) / len(inside)
     return found
 
 

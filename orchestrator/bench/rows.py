@@ -1,6 +1,7 @@
 """A benchmark's rows as a file to learn from: `{"text": …, "label": …, "split": …, "inputs": …}` a line.
 
-    train   what a specialist may learn from (`training` of its score.py, else its `materials`)
+    train   what a specialist may learn from (`training` of its score.py but for the cases of the development
+            category, else its `materials`)
     dev     the cases of a development category
     test    the cases of its families, which no training opens
 
@@ -23,13 +24,15 @@ from orchestrator.types import Json
 
 def rows_of(code: Code, files: Files, dev: str, test: Sequence[str]) -> list[Json]:
     """`dev` and `test` are categories. Raises InvalidInput for a benchmark that has nothing to learn from."""
+    chosen_by = list(code.read_cases(files, dev))
     found = [
-        *_cases(code, code.read_cases(files, dev), "dev"),
+        *_cases(code, chosen_by, "dev"),
         *(row for category in test for row in _cases(code, code.read_cases(files, category), "test")),
     ]
     training = code.training(files)
     if training is not None:
-        return [*_cases(code, training, "train"), *found]
+        known = {case.id for case in chosen_by}
+        return [*_cases(code, [case for case in training if case.id not in known], "train"), *found]
     marks = any(isinstance(row["label"], list) for row in found)
     return [*_examples(code, files, marks), *found]
 

@@ -194,3 +194,22 @@ def test_what_is_shown_of_intents_is_not_measured(tmp_path: Path) -> None:
     assert len(lines) == 3500
     measured = {c.inputs["text"] for c in code("snips-intents").read_cases(files, "test")}
     assert not {json.loads(line)["text"] for line in lines} & measured
+
+
+@pytest.mark.parametrize(("dev", "learnt", "chosen_by"), [("val", {"t"}, 12), ("val-fifth", {"t", "v"}, 3)])
+def test_clinc150_learns_from_the_validation_rows_by_which_it_is_not_chosen(
+    dev: str, learnt: set[str], chosen_by: int, tmp_path: Path
+) -> None:
+    data: dict[str, list[list[str]]] = {
+        f"{oos}{split}": [] for oos in ("", "oos_") for split in ("train", "val", "test")
+    }
+    data |= {"train": [["t1", "fine"]], "oos_train": [["t2", "oos"]], "test": [["e1", "fine"]]}
+    data |= {"val": [[f"v{n}", "fine"] for n in range(10)], "oos_val": [["v10", "oos"], ["v11", "oos"]]}
+    file = tmp_path / "data_full.json"
+    file.write_text(json.dumps(data), "utf-8")
+    rows = rows_of(code("clinc150"), {file.name: file}, dev, ["test"])
+    assert len(texts(rows, "dev")) + len(texts(rows, "train")) == 14
+    assert not texts(rows, "dev") & texts(rows, "train")
+    assert {text[0] for text in texts(rows, "train")} == learnt
+    assert len(texts(rows, "dev")) == chosen_by
+    assert texts(rows, "test") == {"e1"}
