@@ -19,13 +19,15 @@ FILE = Path("models/specialists/promoted.yaml")
 class Change(Record):
     """From `at` on this specialist answers; None: none of its line does.
 
-    `replaced_by`: a specialist of another line that answers the same work from then on.
+    `replaced_by`: a specialist of another line that answers the same work from then on. `back`: what answered
+    before was rolled back.
     """
 
     specialist: Name | None
     at: str
     why: str
     replaced_by: Name | None = None
+    back: bool = False
 
 
 class Promoted(Record):

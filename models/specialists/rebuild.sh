@@ -3,8 +3,9 @@
 #
 #     models/specialists/rebuild.sh FOLDER [LINE ...]        # all lines, or clinc150, snips-slots, presidio …
 #
-# LILLIPUT_DATA_DIR names the folder of data sets; presidio's comes from the package registry. Each line ends with the
-# specialists that are here, in the same order: the same rows, recipe and seed make the same one on the same machine.
+# LILLIPUT_DATA_DIR names the folder of data sets; presidio's comes from the package registry. Each line makes
+# the specialists that are here, in the same order and under the next numbers: the same rows, recipe and seed make the
+# same one on the same machine.
 set -eu
 folder=$1
 shift

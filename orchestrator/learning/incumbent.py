@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from orchestrator.errors import UserError
@@ -29,10 +29,14 @@ def answering(cards: Mapping[str, ModelCard], work: Work, but: str | None = None
     return [card.name for card in by_size(crew) if card.specialism and _does(work_of(card.specialism), work)]
 
 
-def twins_in_work(cards: Mapping[str, ModelCard], specialist: str, work: Work) -> list[str]:
-    """The others that answer this very work and no more: one of them is enough."""
-    found = answering(cards, work, but=specialist)
-    return [name for name in found if (own := cards[name].specialism) and work_of(own) == work]
+def twins_of(cards: Mapping[str, ModelCard], work: Work) -> Callable[[str], bool]:
+    """Says of a specialist whether it answers this very work and no more: one such is enough."""
+
+    def is_twin(name: str) -> bool:
+        trained = cards[name].specialism if name in cards else None
+        return trained is not None and work_of(trained) == work
+
+    return is_twin
 
 
 def incumbent_of(
@@ -58,7 +62,7 @@ def insist_on_installed(store: ModelStore, model: str) -> None:
     """Raises UserError where the model could not be asked."""
     if store.state(model) != "installed":
         raise UserError(
-            f"The gate holds a specialist against {model}, which is not installed.",
+            f"{model} is to be asked, and is not installed.",
             hint=f"Type: lilliput models pull {model}",
         )
 

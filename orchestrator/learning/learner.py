@@ -37,7 +37,7 @@ from orchestrator.learning.gate import (
     insist_on_answers,
     insist_on_enough,
 )
-from orchestrator.learning.incumbent import Work, incumbent_of, insist_on_installed, twins_in_work, work_of
+from orchestrator.learning.incumbent import Work, incumbent_of, insist_on_installed, twins_of, work_of
 from orchestrator.learning.project import (
     OWN,
     FileSource,
@@ -194,7 +194,7 @@ class Learner:
             examples,
             store=self._store(),
             settings=self.settings,
-            root=self.root,
+            roots=self.workspace.roots,
             work=self._folder(name) / "work",
             report=report,
         )
@@ -274,6 +274,7 @@ class Learner:
         """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
         purpose = self._purpose(name)
         chosen = model or self._answering(name)
+        insist_on_installed(self._store(), chosen)
         learnt_from = shelf.texts_of(self.workspace.roots, chosen)
         tested = [example for example in self.examples(name) if not example.is_among(learnt_from)]
         async with self._apart() as controller:
@@ -310,11 +311,11 @@ class Learner:
         """It takes the place of what answers the same work now, whatever that is called."""
         work = work_of(specialism_of(self.workspace, specialist))
         shelf.insist_on_gate(self.workspace.roots, specialist)
-        replaced = twins_in_work(self.workspace.cards, specialist, work)
-        return shelf.promote(self.workspace.roots, specialist, why, replaced)
+        self._store().pull(specialist)
+        return shelf.promote(self.workspace.roots, specialist, why, twins_of(self.workspace.cards, work))
 
     def roll_back(self, line: str) -> Change:
-        return shelf.roll_back(self.root, line)
+        return shelf.roll_back(self.workspace.roots, line)
 
     def specialists(self) -> list[Shown]:
         return specialists(self.workspace)

@@ -109,3 +109,8 @@ def insist_on_name(name: str) -> None:
         raise UserError(
             f"{name!r} is no name.", hint="Use small letters, digits and dashes, such as tickets."
         ) from None
+    if name.rpartition("-")[2].isdigit():
+        raise UserError(
+            f"{name!r} could be a specialist's name: those of line tickets are called tickets-1, tickets-2.",
+            hint="Let the name end in a letter.",
+        )

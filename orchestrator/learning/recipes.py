@@ -17,6 +17,7 @@ from orchestrator.types import Name, Record
 from orchestrator.yamlfile import read_yaml
 
 _ENCODERS_READ = 512
+_LATER = ("layers", "line_break", "outside_by_dev", "average")
 
 
 class Recipe(Record):
@@ -68,8 +69,8 @@ class Recipe(Record):
     @property
     def key(self) -> str:
         """What stands for all that decides a training. Fields that came later count where they are used."""
-        later = {name for name in ("line_break", "outside_by_dev", "average") if not getattr(self, name)}
-        return hash_of(self.model_dump(mode="json", exclude={"kinds", *later}))
+        unused = {name for name in _LATER if not getattr(self, name)}
+        return hash_of(self.model_dump(mode="json", exclude={"kinds", *unused}))
 
     def is_for(self, kind: str) -> bool:
         """Whether it is meant for this kind of answer."""
@@ -89,6 +90,8 @@ class Recipe(Record):
             raise ValueError(f"an encoder reads at most {_ENCODERS_READ} tokens")
         if self.method != "encoder" and self.line_break:
             raise ValueError("only an encoder that is trained can be shown its lines")
+        if self.method == "head" and self.average:
+            raise ValueError("a head is solved for, not learnt in steps: there is nothing to average")
         if self.method != "encoder" and self.outside_by_dev:
             raise ValueError("`outside_by_dev` is for an encoder that marks parts of a text")
         return self

@@ -88,7 +88,7 @@ def raws_of(project: Project, learns: Learns, records: Records) -> Iterator[Raw]
         yield from _logged(project, project.source, frozenset(collected.places), learns, records)
         return
     source = project.source
-    if sha256_of(source.path) != source.sha256:
+    if not source.path.is_file() or sha256_of(source.path) != source.sha256:
         raise UserError(
             f"{source.path} is not what it was when it was collected.",
             hint=f"Collect it again: lilliput learn collect {project.name} --file {source.path}",
@@ -132,9 +132,9 @@ def _others(learns: Learns, inputs: Json) -> Json:
 
 def read_rows(source: FileSource) -> Iterator[FileRow]:
     """Of a CSV file or of JSON lines. An empty label means that none fits."""
-    if source.path.suffix == ".csv":
+    if source.path.suffix.lower() == ".csv":
         yield from _csv_rows(source)
-    elif source.path.suffix == ".jsonl":
+    elif source.path.suffix.lower() == ".jsonl":
         yield from _json_rows(source)
     else:
         raise UserError(
@@ -145,31 +145,55 @@ def read_rows(source: FileSource) -> Iterator[FileRow]:
 def _csv_rows(source: FileSource) -> Iterator[FileRow]:
     text = text_of(source.path)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(source, text))
-    _insist_on(source, tuple(reader.fieldnames or ()), 1)
     try:
+        _insist_on(source, tuple(reader.fieldnames or ()), 1)
         for row in reader:
-            label = (row[source.label] or "").strip() if source.label else ""
+            _insist_on_cells(source, row, reader.line_num)
+            label = row[source.label].strip() if source.label else ""
             yield _row(source, row, reader.line_num, label or None)
     except csv.Error as error:
-        raise ContentError(f"not CSV: {error}", file=source.path, line=reader.line_num + 1) from None
+        hint = "Save it as CSV with quotation marks around texts, and one row a line."
+        raise ContentError(
+            f"not CSV: {error}", file=source.path, line=reader.line_num + 1, hint=hint
+        ) from None
+
+
+def _insist_on_cells(source: FileSource, row: Mapping[Any, Any], line: int) -> None:
+    if None in row or None in row.values():
+        raise ContentError(
+            f"this row has {'more' if None in row else 'fewer'} cells than the header",
+            file=source.path,
+            line=line,
+            hint="Put a text that holds the mark between cells into quotation marks.",
+        )
 
 
 def _delimiter(source: FileSource, text: str) -> str:
     """A semicolon or a tab where the header is split by one: many spreadsheets write them."""
-    header = text.partition("\n")[0]
+    header = next(iter(text.splitlines()), "")
     found = (mark for mark in ",;\t" if source.text in next(csv.reader([header], delimiter=mark), []))
     return next(found, ",")
 
 
 def _json_rows(source: FileSource) -> Iterator[FileRow]:
     for number, line in enumerate(lines_of(source.path), start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ContentError(f"not JSON: {error}", file=source.path, line=number) from None
+        row = _read_json(source, line, number)
         _insist_on(source, tuple(row) if isinstance(row, dict) else (), number)
         answer = row[source.label] if source.label else None
-        yield _row(source, row, number, None if answer == "" else answer)
+        yield _row(source, row, number, (answer.strip() or None) if isinstance(answer, str) else answer)
+
+
+def _read_json(source: FileSource, line: str, number: int) -> Any:
+    try:
+        row = json.loads(line)
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        said = "it holds half of a character (a lone surrogate)"
+    except (ValueError, RecursionError) as error:
+        said = f"not JSON: {error}"
+    else:
+        return row
+    raise ContentError(said, file=source.path, line=number, hint="Mend this line, or leave it out.")
 
 
 def _row(source: FileSource, row: Json, line: int, answer: Any) -> FileRow:

@@ -12,7 +12,8 @@ A specialist appears as one finished folder. Only one that passed its gate can b
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ FOLDER = Path("models/specialists")
 EVIDENCE = "evidence.json"
 
 
-def next_name(root: Path, line: str) -> str:
-    """`tickets-3` where `tickets-1` and `tickets-2` have been."""
-    return f"{line}-{1 + max(_versions(root, line), default=0)}"
+def next_name(roots: Sequence[Path], line: str) -> str:
+    """`tickets-3` where `tickets-1` and `tickets-2` have been: shipped, or promoted and removed since."""
+    been = [number for root in roots for number in _versions(root, line)]
+    promoted = [_number(c.specialist) for root in roots for c in _history(root, line) if c.specialist]
+    return f"{line}-{1 + max([*been, *promoted], default=0)}"
 
 
 def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[str, Any]) -> Path:
@@ -55,37 +58,61 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
     return place
 
 
-def promote(roots: Sequence[Path], name: str, why: str, replaced: Collection[str] = ()) -> Change:
+def promote(
+    roots: Sequence[Path], name: str, why: str, replaces: Callable[[str], bool] = lambda other: False
+) -> Change:
     """From now on this specialist answers in the last of the roots, whose own it may be, or a shipped one.
 
-    Those of other lines that are `replaced` answer no longer.
+    `replaces` says of each that answers there whether this one does its work; those answer no longer.
     """
     insist_on_gate(roots, name)
-    own, now = _line(name), utc_now()
-    others = {_line(other) for other in replaced} - {own}
-    gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
-    change = Change(specialist=name, at=now, why=why)
-    _change(roots[-1], {**dict.fromkeys(sorted(others), gone), own: change})
+    root, own, now = roots[-1], _line(name), utc_now()
+    with _alone(root):
+        others = {_line(other) for other in read_promoted(root).current() if replaces(other)} - {own}
+        gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
+        change = Change(specialist=name, at=now, why=why)
+        _write(root, {**dict.fromkeys(sorted(others), gone), own: change})
     return change
 
 
-def roll_back(root: Path, line: str) -> Change:
-    """Back to the specialist that answered before, of another line too; to none, where there was none."""
-    changes = _history(root, line)
-    if not changes or changes[-1].specialist is None:
-        raise UserError(
-            f"No specialist of {line!r} is promoted, so there is nothing to roll back.",
-            hint=_rollback_hint(root, line),
-        )
-    now = changes[-1].specialist
-    # Only to an older one: what was rolled back itself is not gone back to.
-    older = [c.specialist for c in changes if c.specialist and _number(c.specialist) < _number(now)]
-    why, at = f"{now} was rolled back", utc_now()
-    own = Change(specialist=older[-1] if older else None, at=at, why=why)
-    others = () if older else _replaced(root, now)
-    back = {other: Change(specialist=was, at=at, why=why) for other, was in others}
-    _change(root, {**back, line: own})
-    return next(iter(back.values()), own)
+def roll_back(roots: Sequence[Path], line: str) -> Change:
+    """Back to what answered before and is still there, of another line too; to none, where there was none."""
+    root = roots[-1]
+    with _alone(root):
+        changes = _history(root, line)
+        if not changes or changes[-1].specialist is None:
+            raise UserError(
+                f"No specialist of {line!r} is promoted, so there is nothing to roll back.",
+                hint=_rollback_hint(root, line),
+            )
+        now, at = changes[-1].specialist, utc_now()
+        why = f"{now} was rolled back"
+        back = {
+            other: Change(specialist=was, at=at, why=why)
+            for other, was in _replaced(root, now)
+            if is_there(roots, was)
+        }
+        before = [name for name in _stack(changes)[:-1] if is_there(roots, name)]
+        if back:
+            first = next(iter(back.values()))
+            own = Change(specialist=None, at=at, why=why, replaced_by=first.specialist, back=True)
+        else:
+            own = Change(specialist=before[-1] if before else None, at=at, why=why, back=True)
+        _write(root, {**back, line: own})
+        return next(iter(back.values()), own)
+
+
+def _stack(changes: Sequence[Change]) -> list[str]:
+    """What answered, the newest last, without what was rolled back."""
+    found: list[str] = []
+    for change in changes:
+        if change.back:
+            found = found[:-1]
+            while change.specialist and found and found[-1] != change.specialist:
+                found.pop()
+        elif change.specialist and found[-1:] != [change.specialist]:
+            found.append(change.specialist)
+    return found
 
 
 def _rollback_hint(root: Path, name: str) -> str:
@@ -98,45 +125,81 @@ def _rollback_hint(root: Path, name: str) -> str:
 def _replaced(root: Path, name: str) -> Iterator[tuple[str, str]]:
     """The lines that this specialist took over, and what answered there."""
     for line, changes in read_promoted(root).lines.items():
-        if changes and changes[-1].replaced_by == name:
-            yield line, next(change.specialist for change in reversed(changes) if change.specialist)
+        if changes and changes[-1].replaced_by == name and (was := _stack(changes)):
+            yield line, was[-1]
+
+
+def is_there(roots: Sequence[Path], specialist: str) -> bool:
+    return file_of(roots, specialist, f"{specialist}.yaml") is not None
 
 
 def file_of(roots: Sequence[Path], specialist: str, name: str) -> Path | None:
-    """A file about a specialist, where the strongest root has it."""
-    found = (root / FOLDER / specialist / name for root in reversed(roots))
-    return next((file for file in found if file.is_file()), None)
+    """A file about a specialist: of the strongest root that has its card, or of a stronger one.
+
+    So a workspace may have evidence of its own about a shipped specialist, and one of its own that is called
+    like a shipped one has nothing of that.
+    """
+    for root in reversed(roots):
+        folder = root / FOLDER / specialist
+        if (folder / name).is_file():
+            return folder / name
+        if (folder / f"{specialist}.yaml").is_file():
+            return None
+    return None
 
 
 def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
-    """Hashes of what a specialist has learnt from, scrubbed and as written; none, for another model."""
-    file = file_of(roots, model, "lineage.json")
+    """Hashes of what a specialist, or its twin, has learnt from, scrubbed and as written; none, for others.
+
+    Raises UserError where its lineage cannot be read.
+    """
+    file = file_of(roots, model.removesuffix("-f32"), "lineage.json")
     if file is None:
         return frozenset()
-    lineage = json.loads(file.read_text("utf-8"))
-    scrubbed = (text for found in lineage["texts"].values() for text in found)
+    try:
+        lineage = json.loads(file.read_text("utf-8"))
+        scrubbed = [text for found in lineage["texts"].values() for text in found]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UserError(
+            f"{file} is damaged: it does not tell what {model} has learnt from.", hint="Train it again."
+        ) from None
     return frozenset([*scrubbed, *lineage.get("written", ())])
 
 
 def insist_on_gate(roots: Sequence[Path], name: str) -> None:
     """Raises UserError for a specialist without evidence, or one that was refused."""
-    if not file_of(roots, name, f"{name}.yaml"):
+    if not is_there(roots, name):
         known = [found.name for root in roots for found in (root / FOLDER).glob("*-*") if found.is_dir()]
         raise UnknownName("specialist", name, known)
     file = file_of(roots, name, EVIDENCE)
     if file is None:
         raise UserError(f"{name} has not been through its gate.", hint=f"Type: lilliput learn gate {name}")
-    evidence = json.loads(file.read_text("utf-8"))
-    if not evidence["passed"]:
+    passed, reasons = _found(file)
+    if not passed:
         raise UserError(
-            f"{name} did not pass its gate: {'; '.join(evidence['reasons'])}.",
+            f"{name} did not pass its gate: {'; '.join(reasons)}.",
             hint="What answers now goes on answering.",
         )
 
 
-def _change(root: Path, changed: Mapping[str, Change]) -> None:
+def _found(evidence: Path) -> tuple[bool, list[str]]:
+    try:
+        found = json.loads(evidence.read_text("utf-8"))
+        return found["passed"] is True, [str(reason) for reason in found["reasons"]]
+    except (ValueError, LookupError, TypeError):
+        name = evidence.parent.name
+        hint = f"Judge it again: lilliput learn gate {name}"
+        raise UserError(f"{evidence} is damaged.", hint=hint) from None
+
+
+def _alone(root: Path) -> AbstractContextManager[object]:
+    """Who answers is decided and written by one process at a time."""
+    return locked(root / FOLDER / "locks" / "promoted.lock")
+
+
+def _write(root: Path, changed: Mapping[str, Change]) -> None:
     """By line, all in one step."""
-    with locked(root / FOLDER / "locks" / "promoted.lock"):
+    if changed:
         new = {line: (*_history(root, line), change) for line, change in changed.items()}
         lines = {**read_promoted(root).lines, **new}
         data = Promoted(lines=lines).model_dump(mode="json", exclude_defaults=True)

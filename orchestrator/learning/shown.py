@@ -60,6 +60,8 @@ def specialist(workspace: Workspace, name: str) -> Shown:
 
 def specialism_of(workspace: Workspace, name: str) -> Specialism:
     """Raises UnknownName, or UserError for a model that is no specialist, and for the name of a line."""
+    if name in workspace.cards:
+        return shelf.specialism_of(workspace.card(name))
     line = re.compile(re.escape(name) + r"-\d+")
     if numbers := [other for other in workspace.cards if line.fullmatch(other)]:
         newest = max(numbers, key=lambda other: int(other.rpartition("-")[2]))

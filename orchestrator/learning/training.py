@@ -72,19 +72,20 @@ async def train(
     *,
     store: ModelStore,
     settings: Settings,
-    root: Path,
+    roots: Sequence[Path],
     work: Path,
     report: Report,
 ) -> ModelCard:
-    """Train, and put the specialist on the shelf of the workspace at `root`. Raises UserError."""
+    """Train, and put the specialist on the shelf of the last of the roots. Raises UserError."""
     trained, head = await fit(purpose, recipe, splits(examples), store, settings, work, report)
+    root = roots[-1]
     shelf_folder = root / shelf.FOLDER
     sweep_stages(shelf_folder)
     # On the shelf's own disk: a rename to another one is a copy, which a kill may cut in half.
     with staged(shelf_folder) as stage, locked(shelf_folder / "locks" / f"{purpose.line}.lock"):
         made = stage.make("specialist")
         _write_delta(made / DELTA, trained.tensors, head)
-        name = shelf.next_name(root, purpose.line)
+        name = shelf.next_name(roots, purpose.line)
         card = _card(name, purpose, recipe, store.cards[recipe.base], examples, made / DELTA)
         curve = [epoch.model_dump() for epoch in trained.curve]
         shelf.put(root, made, card, curve, _lineage(recipe, examples, store))
@@ -109,7 +110,7 @@ async def fit(
         own = _own(work, purpose, recipe, split, store)
         return await _train_pairs(purpose, recipe, split, store, own, report)
     every = [example for found in split.values() for example in found]
-    _insist_on_two(every)
+    _insist_on_two(split["train"])
     task = task_for(purpose.learns, purpose.fixed, every)
     if recipe.method == "head":
         trained = await _train_head(recipe, task, split, store, settings, report)
@@ -129,8 +130,8 @@ def _insist_on_two(examples: Sequence[Example]) -> None:
     first = examples[0].answer
     if all(example.answer == first for example in examples):
         raise UserError(
-            f"All {len(examples)} rows are answered {str(first)[:60]!r}: there is nothing to tell apart.",
-            hint="Collect rows with another answer too.",
+            f"All {len(examples)} rows to learn from have one answer: {str(first)[:60]!r}.",
+            hint="There is nothing to tell apart: collect rows with another answer too.",
         )
 
 

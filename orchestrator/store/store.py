@@ -295,12 +295,16 @@ class ModelStore:
         return manifest
 
     def _replace(self, card: ModelCard, output: Path, stage: Stage) -> None:
-        """Install; a damaged folder in its place goes first, those of an older card only afterwards."""
+        """Install; a damaged folder in its place goes first, those of an older card only afterwards.
+
+        Specialists of two workspaces may have the same name, and neither is the older one.
+        """
         place = self._place(card)
         if place.exists():
             self._discard([place], stage)
         publish(output, place)
-        self._discard([folder for folder in self._versions(card.name) if folder != place], stage)
+        if not card.specialism:
+            self._discard([folder for folder in self._versions(card.name) if folder != place], stage)
 
     def _discard(self, folders: Sequence[Path], stage: Stage) -> int:
         """Move folders out of models/ in one step each, so that no half-deleted one is ever seen there."""

@@ -255,6 +255,44 @@ def test_columns_are_parted_as_the_header_is(tmp_path: Path, mark: str) -> None:
     assert [(row.text, row.answer) for row in found] == [(f"one{mark} two", "a"), ("three", "b")]
 
 
+def rows_in(file: Path) -> list[tuple[str, Any]]:
+    found = read_rows(FileSource(path=file, sha256="", text="text", label="label"))
+    return [(row.text, row.answer) for row in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("r.csv", "text,label\none, two,a\n", "more cells than the header"),
+        ("r.csv", "text,label\none\n", "fewer cells than the header"),
+        ("r.csv", "text,label\rone,a\r", "not CSV"),
+        ("r.jsonl", '{"text": "\\ud800", "label": "a"}', "half of a character"),
+        ("r.jsonl", '{"text": "one", "label": "\\ud800"}', "half of a character"),
+        ("r.jsonl", '{"text": "one", "label": ' + "9" * 5000 + "}", "not JSON"),
+        ("r.jsonl", "[" * 200_000, "not JSON"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_told_with_their_line(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    with pytest.raises(ContentError, match=said):
+        rows_in(tmp_path / name)
+
+
+def test_a_label_is_the_same_with_space_around_it(tmp_path: Path) -> None:
+    rows = [{"text": "one", "label": "a "}, {"text": "two", "label": "  "}]
+    file = tmp_path / "R.JSONL"
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert rows_in(file) == [("one", "a"), ("two", None)]
+
+
+@pytest.mark.parametrize("name", ["tickets-1", "a-2025", "7"])
+def test_a_line_is_not_called_like_a_specialist(name: str) -> None:
+    with pytest.raises(UserError, match="specialist's name"):
+        insist_on_name(name)
+
+
 def test_a_label_to_judge_by_is_one_that_was_learnt(tmp_path: Path) -> None:
     file = tmp_path / "gold.csv"
     file.write_text("text,label\none,a\ntwo,furniture\n", "utf-8")

@@ -86,6 +86,17 @@ def test_as_good_on_too_few_rows_is_refused() -> None:
     assert gate({name: answered(more, 0) for name in perfect}, few).passed
 
 
+@pytest.mark.parametrize(
+    ("n", "wrong", "passes"), [(58, 0, False), (59, 0, True), (92, 1, False), (93, 1, True)]
+)
+def test_where_the_incumbent_judged_the_bound_is_exact(n: int, wrong: int, passes: bool) -> None:
+    """0.95 ** 59 is the first below 5 %; with one difference it is n = 93."""
+    tested = rows(n)
+    own = answered(tested, wrong)
+    logged = Answered([example.answer for example in tested], None)
+    assert gate({"new": own, "new-f32": own, "old": logged}, n).passed is passes
+
+
 def test_one_leaked_text_is_refused() -> None:
     example = Example(text="TEXT  7!", answer="a", by="file", origin="f:1")
     found = gate(learnt_from=(example.id,))

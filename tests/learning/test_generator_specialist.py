@@ -77,7 +77,7 @@ async def trained(world: World, store: ModelStore, rows: list[Example], learns: 
         rows,
         store=store,
         settings=own,
-        root=world.root,
+        roots=(world.root,),
         work=world.root / "work",
         report=lambda epoch: None,
     )

@@ -50,8 +50,8 @@ async def test_promotion_and_rollback_while_requests_run(tmp_path: Path) -> None
         for change in (
             lambda: shelf.promote((tmp_path,), first, "passed"),
             lambda: shelf.promote((tmp_path,), second, "passed"),
-            lambda: shelf.roll_back(tmp_path, "tickets"),
-            lambda: shelf.roll_back(tmp_path, "tickets"),
+            lambda: shelf.roll_back((tmp_path,), "tickets"),
+            lambda: shelf.roll_back((tmp_path,), "tickets"),
         ):
             started = time.perf_counter()
             changing = asyncio.create_task(asyncio.to_thread(change))

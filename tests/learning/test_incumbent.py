@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import UserError
 from orchestrator.learning.examples import Example
 from orchestrator.learning.gate import FAILED, Answered, insist_on_answers, insist_on_enough
-from orchestrator.learning.incumbent import Work, answering, incumbent_of, twins_in_work
+from orchestrator.learning.incumbent import Work, answering, incumbent_of, twins_of
 from orchestrator.types import Capability, ModelCard, RunResult
 
 LABEL = {"labels": "1"}
@@ -51,7 +51,7 @@ def test_one_that_marks_more_answers_too_but_is_not_replaced() -> None:
     city = Work("label", {"text": "1"}, frozenset({"city"}))
     assert answering(cards, city) == ["both-1", "city-1"]
     assert answering(cards, city._replace(kinds=frozenset({"city", "price"}))) == []
-    assert twins_in_work(cards, "city-2", city) == ["city-1"]
+    assert list(filter(twins_of(cards, city), (*cards, "gone-1"))) == ["city-1"]
 
 
 def test_an_incumbent_that_answered_nothing_is_no_evidence() -> None:

@@ -147,7 +147,7 @@ async def test_a_specialist_that_chooses(
         ROOMS_ASKED,
         store=base,
         settings=settings,
-        root=tmp_path,
+        roots=(tmp_path,),
         work=tmp_path / "work",
         report=lambda epoch: None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from orchestrator.workspace import Workspace
 
 def specialist(root: Path, line: str = "tickets", *, passed: bool | None = True) -> str:
     """Put one on the shelf; `passed` None: it has not been through its gate."""
-    name = shelf.next_name(root, line)
+    name = shelf.next_name((root,), line)
     card: dict[str, Any] = {
         "name": name,
         "description": "For tests.",
@@ -70,13 +71,13 @@ def test_promotion_and_going_back(tmp_path: Path) -> None:
     for name in (first, second, third):
         shelf.promote((tmp_path,), name, "passed")
         assert answering(tmp_path) == {name}
-    assert shelf.roll_back(tmp_path, "tickets").specialist == second
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == second
     assert answering(tmp_path) == {second}
-    assert shelf.roll_back(tmp_path, "tickets").specialist == first
-    assert shelf.roll_back(tmp_path, "tickets").specialist is None
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == first
+    assert shelf.roll_back((tmp_path,), "tickets").specialist is None
     assert answering(tmp_path) == set()
     with pytest.raises(UserError, match="nothing to roll back"):
-        shelf.roll_back(tmp_path, "tickets")
+        shelf.roll_back((tmp_path,), "tickets")
     assert len(read_promoted(tmp_path).lines["tickets"]) == 6, "the history is kept"
 
 
@@ -84,20 +85,20 @@ def test_lines_do_not_touch_each_other(tmp_path: Path) -> None:
     tickets, mail = specialist(tmp_path), specialist(tmp_path, "mail")
     shelf.promote((tmp_path,), tickets, "passed")
     shelf.promote((tmp_path,), mail, "passed")
-    shelf.roll_back(tmp_path, "mail")
+    shelf.roll_back((tmp_path,), "mail")
     assert answering(tmp_path) == {tickets}
 
 
 def test_another_line_may_take_the_work_over_and_give_it_back(tmp_path: Path) -> None:
     tickets, mail, later = specialist(tmp_path), specialist(tmp_path, "mail"), specialist(tmp_path, "mail")
     shelf.promote((tmp_path,), tickets, "passed")
-    shelf.promote((tmp_path,), mail, "passed", [tickets])
+    shelf.promote((tmp_path,), mail, "passed", {tickets}.__contains__)
     assert answering(tmp_path) == {mail}
     with pytest.raises(UserError, match="nothing to roll back"):
-        shelf.roll_back(tmp_path, "tickets")
-    shelf.promote((tmp_path,), later, "passed", [mail])
-    assert shelf.roll_back(tmp_path, "mail").specialist == mail, "its own line comes first"
-    assert shelf.roll_back(tmp_path, "mail").specialist == tickets
+        shelf.roll_back((tmp_path,), "tickets")
+    shelf.promote((tmp_path,), later, "passed", {mail}.__contains__)
+    assert shelf.roll_back((tmp_path,), "mail").specialist == mail, "its own line comes first"
+    assert shelf.roll_back((tmp_path,), "mail").specialist == tickets
     assert answering(tmp_path) == {tickets}
 
 
@@ -108,7 +109,7 @@ def test_a_promoted_one_that_is_gone_is_told_with_what_to_type(tmp_path: Path) -
     (problem,) = Workspace((tmp_path,)).problems
     assert "tickets-1 was promoted, and its folder is not there" in str(problem)
     assert problem.hint == "Type: lilliput learn rollback tickets"
-    shelf.roll_back(tmp_path, "tickets")
+    shelf.roll_back((tmp_path,), "tickets")
     assert not Workspace((tmp_path,)).problems
 
 
@@ -127,7 +128,7 @@ def test_a_shipped_one_is_promoted_in_the_workspace_that_wants_it(tmp_path: Path
     shelf.promote((shipped, own), name, "passed")
     assert Workspace((shipped, own)).cards[name].role == "crew"
     assert Workspace((shipped,)).cards[name].role == "candidate"
-    assert shelf.roll_back(own, "tickets").specialist is None
+    assert shelf.roll_back((shipped, own), "tickets").specialist is None
     assert Workspace((shipped, own)).cards[name].role == "candidate"
 
 
@@ -140,6 +141,71 @@ def test_evidence_of_the_own_workspace_counts_for_a_shipped_one(tmp_path: Path) 
     assert shelf.promote((shipped, own), name, "passed").specialist == name
 
 
+def test_an_own_one_has_nothing_of_a_shipped_one_of_the_same_name(tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    assert specialist(shipped) == specialist(own, passed=None)
+    with pytest.raises(UserError, match="not been through its gate"):
+        shelf.promote((shipped, own), "tickets-1", "passed")
+    assert shelf.next_name((shipped, own), "tickets") == "tickets-2"
+
+
+def test_the_number_of_one_that_was_promoted_is_not_given_again(tmp_path: Path) -> None:
+    shelf.promote((tmp_path,), specialist(tmp_path), "passed")
+    shutil.rmtree(tmp_path / shelf.FOLDER / "tickets-1")
+    assert shelf.next_name((tmp_path,), "tickets") == "tickets-2"
+
+
+def test_rolling_back_passes_over_what_is_gone(tmp_path: Path) -> None:
+    first, second, third = (specialist(tmp_path) for _ in range(3))
+    for name in (first, second, third):
+        shelf.promote((tmp_path,), name, "passed")
+    shutil.rmtree(tmp_path / shelf.FOLDER / second)
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == first
+    assert shelf.roll_back((tmp_path,), "tickets").specialist is None
+
+
+def test_what_answered_just_before_answers_again(tmp_path: Path) -> None:
+    first, second, mail = specialist(tmp_path), specialist(tmp_path), specialist(tmp_path, "mail")
+    for name in (first, second, first):
+        shelf.promote((tmp_path,), name, "passed")
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == second
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == first
+    shelf.promote((tmp_path,), mail, "passed", {first}.__contains__)
+    shelf.promote((tmp_path,), second, "passed", {mail}.__contains__)
+    assert shelf.roll_back((tmp_path,), "tickets").specialist == mail
+    assert answering(tmp_path) == {mail}
+    assert shelf.roll_back((tmp_path,), "mail").specialist == first
+    assert answering(tmp_path) == {first}
+
+
+def test_two_that_are_promoted_at_once_do_not_both_answer(tmp_path: Path) -> None:
+    names = {specialist(tmp_path, line) for line in ("a", "b", "c", "d")}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: shelf.promote((tmp_path,), name, "passed", names.__contains__), names))
+    assert len(answering(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("found", ["{", "{}", "[]", '{"passed": "no", "reasons": []}'])
+def test_damaged_evidence_promotes_nothing(tmp_path: Path, found: str) -> None:
+    name = specialist(tmp_path)
+    (tmp_path / shelf.FOLDER / name / shelf.EVIDENCE).write_text(found, "utf-8")
+    with pytest.raises(UserError):
+        shelf.promote((tmp_path,), name, "passed")
+
+
+@pytest.mark.parametrize("lineage", ["{", "{}", "[]", '{"texts": 1}'])
+def test_damaged_lineage_is_told(tmp_path: Path, lineage: str) -> None:
+    name = specialist(tmp_path)
+    (tmp_path / shelf.FOLDER / name / "lineage.json").write_text(lineage, "utf-8")
+    with pytest.raises(UserError, match="is damaged"):
+        shelf.texts_of((tmp_path,), name)
+
+
+def test_a_twin_has_learnt_from_the_same(tmp_path: Path) -> None:
+    name = specialist(tmp_path)
+    assert shelf.texts_of((tmp_path,), f"{name}-f32") == {"0123abcd"}
+
+
 def test_what_a_shipped_one_has_learnt_from_is_known(tmp_path: Path) -> None:
     shipped, own = tmp_path / "shipped", tmp_path / "own"
     name = specialist(shipped)
@@ -150,7 +216,7 @@ def test_what_a_shipped_one_has_learnt_from_is_known(tmp_path: Path) -> None:
 def test_who_names_a_specialist_to_roll_back_is_told_its_line(tmp_path: Path) -> None:
     shelf.promote((tmp_path,), specialist(tmp_path), "passed")
     with pytest.raises(UserError, match="Name its line: lilliput learn rollback tickets"):
-        shelf.roll_back(tmp_path, "tickets-1")
+        shelf.roll_back((tmp_path,), "tickets-1")
 
 
 @pytest.mark.parametrize(("passed", "said"), [(None, "not been through its gate"), (False, "not as good")])
@@ -183,7 +249,7 @@ def test_a_running_workspace_follows(tmp_path: Path) -> None:
     assert time.perf_counter() - started < 1.0
     assert (cards[name].role, cards[newer].role) == ("candidate", "crew")
     assert folders[newer] == tmp_path / shelf.FOLDER / newer
-    shelf.roll_back(tmp_path, "tickets")
+    shelf.roll_back((tmp_path,), "tickets")
     workspace.refresh()
     assert (cards[name].role, cards[newer].role) == ("crew", "candidate")
 
