@@ -246,11 +246,12 @@ def test_an_answer_of_another_kind_is_told_with_its_line(
     assert refused.value.line == 2
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_columns_are_parted_as_the_header_is(tmp_path: Path, mark: str) -> None:
+def test_columns_are_parted_as_the_header_is(tmp_path: Path, mark: str, end: str) -> None:
     file = tmp_path / "rows.csv"
     rows = [("label", "text"), ("a", f'"one{mark} two"'), ("b", "three")]
-    file.write_text("\r\n".join(map(mark.join, rows)), "utf-8")
+    file.write_bytes(end.join(map(mark.join, rows)).encode())
     found = list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
     assert [(row.text, row.answer) for row in found] == [(f"one{mark} two", "a"), ("three", "b")]
 
@@ -265,7 +266,7 @@ def rows_in(file: Path) -> list[tuple[str, Any]]:
     [
         ("r.csv", "text,label\none, two,a\n", "more cells than the header"),
         ("r.csv", "text,label\none\n", "fewer cells than the header"),
-        ("r.csv", "text,label\rone,a\r", "not CSV"),
+        ("r.csv", 'text,label\n"one,a\n', "not CSV"),
         ("r.jsonl", '{"text": "\\ud800", "label": "a"}', "half of a character"),
         ("r.jsonl", '{"text": "one", "label": "\\ud800"}', "half of a character"),
         ("r.jsonl", '{"text": "one", "label": ' + "9" * 5000 + "}", "not JSON"),
