@@ -16,7 +16,7 @@ from orchestrator.errors import (
     UserError,
 )
 from orchestrator.store import Machine
-from orchestrator.types import Conversion
+from orchestrator.types import Conversion, Specialism
 from tests.store.helpers import FAKE, PLENTY, Heard, World, make_card, make_wheel, model_file
 
 WORDS = b"these are the words of a small model\n"
@@ -254,3 +254,16 @@ def test_a_model_without_files_is_always_there_and_cannot_be_pulled(world: World
         store.pull("tiny")
     with pytest.raises(ModelUnavailable):
         store.folder("tiny")
+
+
+def test_specialists_of_two_workspaces_may_have_the_same_name(world: World) -> None:
+    trained = Specialism(
+        agent="label", base="tiny", recipe="head", recipe_hash="1", data_hash="2", trained_at="2026-11-24"
+    )
+    ours, theirs = (
+        make_card(model_file("delta", content, world.put(content.decode(), content)), specialism=trained)
+        for content in (b"ours", b"theirs")
+    )
+    for card in (ours, theirs):
+        world.store(card).pull("tiny")
+    assert [world.store(card).state("tiny") for card in (ours, theirs)] == ["installed", "installed"]
