@@ -110,9 +110,14 @@ def test_clinc_scores_labels_and_abstentions(clinc: dict[str, Path]) -> None:
 def test_clincs_figures_by_hand(clinc: dict[str, Path]) -> None:
     inside, outside = code("clinc150").read_cases(clinc, "test")
     right = code("clinc150").metrics([(inside, {"label": "book flight"}), (outside, {"label": None})])
-    assert right == {"macro_f1": 1.0, "oos_recall": 1.0, "false_rejections": 0.0}
+    assert right == {"macro_f1": 1.0, "oos_recall": 1.0, "false_rejections": 0.0, "in_scope_accuracy": 1.0}
     wrong = code("clinc150").metrics([(inside, {"label": None}), (outside, {"label": None})])
-    assert wrong == {"macro_f1": pytest.approx(1 / 3), "oos_recall": 1.0, "false_rejections": 1.0}
+    assert wrong == {
+        "macro_f1": pytest.approx(1 / 3),
+        "oos_recall": 1.0,
+        "false_rejections": 1.0,
+        "in_scope_accuracy": 0.0,
+    }
     assert code("clinc150").metrics([(inside, None), (outside, None)])["oos_recall"] == 0.0
 
 
