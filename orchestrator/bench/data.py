@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from orchestrator.errors import UnknownName, UserError
 from orchestrator.settings import Settings
@@ -43,6 +43,13 @@ class DatasetCard(Record):
     notes: str = ""
     how_to_get: str | None = None
     files: tuple[ModelFile, ...] = Field(min_length=1)
+
+    @field_validator("files")
+    @classmethod
+    def _as_they_are(cls, value: tuple[ModelFile, ...]) -> tuple[ModelFile, ...]:
+        if packed := [file.name for file in value if file.unpack]:
+            raise ValueError(f"{packed[0]}: `unpack` is for models; name each file of a data set by itself")
+        return value
 
     @property
     def data_hash(self) -> str:

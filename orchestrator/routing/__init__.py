@@ -38,6 +38,11 @@ POLICIES: Mapping[str, Policy] = {
 }
 
 _NAMING = ("only", "agree")  # these name several models
+_BY_NAME = {
+    "candidate": "not promoted",
+    "twin": "a twin for cross-checks",
+    "base": "a base for specialists",
+}
 _FORMS = {"fixed": "fixed:MODEL", "only": "only:A,B", "agree": "agree:A,B,C", "budget": "budget:15%"}
 
 __all__ = [
@@ -156,9 +161,9 @@ def route(policy: str, need: Need, cards: Iterable[ModelCard], here: Surrounding
 def _only_by_name(card: ModelCard, policy: str) -> str | None:
     if policy in ("fixed", *_NAMING):
         return None
-    if card.role == "candidate":
-        return f"not promoted, used only as fixed:{card.name}"
-    return f"a twin for cross-checks, used only as fixed:{card.name}" if card.role == "twin" else None
+    if (kind := _BY_NAME.get(card.role)) is None:
+        return None
+    return f"{kind}, used only as fixed:{card.name}"
 
 
 def _nothing_left(need: Need, policy: str, rejected: list[Rejected]) -> str:

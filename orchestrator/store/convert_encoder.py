@@ -1,4 +1,4 @@
-"""A BERT encoder in safetensors -> model.onnx, in float32 or int8, without torch.
+"""An encoder in safetensors (BERT or MPNet) -> model.onnx, in float32 or int8, without torch.
 
 The graph is written out in the operators that run fastest on a CPU, which is not always what onnxruntime's
 own fusions choose (measured, operator by operator). It ends at `last_hidden_state` (batch, tokens,
@@ -27,6 +27,7 @@ from orchestrator.store.blocks import Floats
 from orchestrator.store.convert_onnx import MICROSOFT, Graph
 from orchestrator.store.convert_smooth import divisors, largest_activations
 from orchestrator.store.delta import DELTA, read_delta
+from orchestrator.store.encoder_families import FAMILIES, Family, distance_biases
 from orchestrator.store.packing import BLOCK, pack
 from orchestrator.store.safetensors import read_safetensors
 from orchestrator.types import HEAD_FILE, Head
@@ -47,7 +48,7 @@ def run(request: Request, say: Say) -> None:
         )
     config = _config(request.source / "config.json")
     weights = {
-        name.removeprefix("bert."): values
+        name.removeprefix(config.family.prefix): values
         for name, values in read_safetensors(request.source / "model.safetensors").items()
     }
     head = None
@@ -74,6 +75,7 @@ def run(request: Request, say: Say) -> None:
 
 @dataclass(frozen=True)
 class Config:
+    family: Family
     layers: int
     hidden: int
     heads: int
@@ -82,15 +84,25 @@ class Config:
 
 def _config(path: Path) -> Config:
     raw: dict[str, Any] = json.loads(path.read_bytes())
-    expected = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
-    for key, value in expected.items():
-        if raw.get(key, value) != value:
+    known = {
+        "model_type": tuple(FAMILIES),
+        "hidden_act": ("gelu",),
+        "position_embedding_type": ("absolute",),
+        "relative_attention_num_buckets": (32,),
+    }
+    for key, values in known.items():
+        if raw.get(key, values[0]) not in values:
+            allowed = " and ".join(map(repr, values))
             raise StoreError(
-                f"This encoder has {key} {raw[key]!r}; encoder-to-onnx converts {value!r} only.",
+                f"This encoder has {key} {raw[key]!r}; encoder-to-onnx converts {allowed} only.",
                 hint="Use the model's own ONNX file with the recipe `none`.",
             )
     return Config(
-        raw["num_hidden_layers"], raw["hidden_size"], raw["num_attention_heads"], raw["layer_norm_eps"]
+        FAMILIES[raw.get("model_type", "bert")],
+        raw["num_hidden_layers"],
+        raw["hidden_size"],
+        raw["num_attention_heads"],
+        raw["layer_norm_eps"],
     )
 
 
@@ -118,6 +130,7 @@ class Encoder:
         self._graph = graph
         self._weights = weights
         self._config = config
+        self._family = config.family
         self._largest = largest
         self._head = head
         self.multiplied: dict[str, int] = {}  # activation that enters a matrix product -> its width
@@ -131,8 +144,9 @@ class Encoder:
         wide = ("batch", "tokens")
         outputs = self.multiplied if probe else {}
         scores = {} if self._head is None or probe else {"scores": (np.float32, self._scores(self._head))}
+        inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if self._family.token_types else [])]
         self._graph.save(
-            dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (np.int64, wide)),
+            dict.fromkeys(inputs, (np.int64, wide)),
             {
                 "last_hidden_state": (np.float32, (*wide, self._config.hidden)),
                 **scores,
@@ -165,22 +179,49 @@ class Encoder:
         graph.constant("never", -1e9, np.float32)
         kept = graph.node("Cast", ["attention_mask"], "kept", to=_FLOAT)
         dropped = graph.node("Sub", ["one", kept], "dropped")
-        graph.node("Unsqueeze", [graph.node("Mul", [dropped, "never"], "barred"), "everywhere"], "mask")
+        barred = graph.node("Mul", [dropped, "never"], "barred")
+        if (table := self._family.distances) is None:
+            graph.node("Unsqueeze", [barred, "everywhere"], "mask")
+        else:
+            padding = graph.node("Unsqueeze", [barred, "everywhere"], "padding")
+            graph.node("Add", [padding, self._by_distance(self._weights[table])], "mask")
+
+    def _by_distance(self, table: Floats) -> str:
+        """(heads, tokens, tokens): what each score gets for how far apart its tokens are."""
+        graph = self._graph
+        longest = len(self._positions())
+        biases = graph.weight("distance.biases", distance_biases(table, longest))
+        for name, value in (("no token", 0), ("a token", 1), ("same place", longest - 1)):
+            graph.constant(name, value)
+        graph.constant("down", [1])
+        count = graph.node("Squeeze", ["size"], "count")
+        places = graph.node("Range", ["no token", count, "a token"], "places")
+        below = graph.node("Unsqueeze", [places, "down"], "places from above to below")
+        later = graph.node("Sub", [places, below], "later")
+        distance = graph.node("Add", [later, "same place"], "distance")
+        return graph.node("Gather", [biases, distance], "by distance", axis=1)
+
+    def _positions(self) -> Floats:
+        return self._weights["embeddings.position_embeddings.weight"][self._family.first_position :]
 
     def _embeddings(self) -> str:
-        """Words, token types and positions, added and normalised."""
+        """Words, token types where there are any, and positions, added and normalised."""
         graph = self._graph
         graph.constant("start", [0])
         graph.constant("width", [1])
         words = self._words("embeddings.word_embeddings.weight")
-        types = graph.node(
-            "Gather", [self._floats("embeddings.token_type_embeddings.weight"), "token_type_ids"], "types"
-        )
+        types = self._types() if self._family.token_types else None
         size = graph.node("Shape", ["input_ids"], "size", start=1)
-        table = self._floats("embeddings.position_embeddings.weight")
+        table = graph.weight("embeddings.position_embeddings.weight", self._positions())
         positions = graph.node("Slice", [table, "start", size, "start", "width"], "positions")
-        total = graph.node("Add", [graph.node("Add", [words, types], "words+types"), positions], "total")
+        if types:
+            words = graph.node("Add", [words, types], "words+types")
+        total = graph.node("Add", [words, positions], "total")
         return self._normalise("embeddings.LayerNorm", total, "embedded")
+
+    def _types(self) -> str:
+        table = self._floats("embeddings.token_type_embeddings.weight")
+        return self._graph.node("Gather", [table, "token_type_ids"], "types")
 
     def _words(self, name: str) -> str:
         if self._largest is None:
@@ -193,9 +234,9 @@ class Encoder:
         return self._graph.node("GatherBlockQuantized", inputs, "words", domain=MICROSOFT, **options)
 
     def _layer(self, at: str, hidden: str) -> str:
-        attended = self._attention(f"{at}.attention.self", hidden)
-        dense = self._product(attended, f"{at}.attention.output.dense")
-        hidden = self._add_and_normalise(f"{at}.attention.output.LayerNorm", dense, hidden)
+        attended = self._attention(at, hidden)
+        dense = self._product(attended, f"{at}.{self._family.mixed}")
+        hidden = self._add_and_normalise(f"{at}.{self._family.norm}", dense, hidden)
         wide = self._product(hidden, f"{at}.intermediate.dense")
         opened = self._graph.node("Gelu", [wide], f"{at}.opened", domain=MICROSOFT)
         dense = self._product(opened, f"{at}.output.dense")
@@ -203,9 +244,10 @@ class Encoder:
 
     def _attention(self, at: str, hidden: str) -> str:
         """Plain operators: onnxruntime's one for attention is slower on a CPU when there is a mask."""
-        graph = self._graph
-        products = self._products(hidden, [f"{at}.{which}" for which in _ORDERS])
-        query, key, value = map(self._heads, products, _ORDERS.values())
+        graph, family = self._graph, self._family
+        names = [f"{at}.{which}" for which in (family.query, family.key, family.value)]
+        query, key, value = map(self._heads, self._products(hidden, names), _ORDERS)
+        at = names[0].rpartition(".")[0]
         alpha = (self._config.hidden / self._config.heads) ** -0.5
         scores = graph.node("FusedMatMul", [query, key], f"{at}.scores", domain=MICROSOFT, alpha=alpha)
         masked = graph.node("Add", [scores, "mask"], f"{at}.masked")
@@ -265,5 +307,5 @@ class Encoder:
 
 
 _FLOAT = 1  # onnx.TensorProto.FLOAT
-# How (batch, tokens, heads, size) is turned for each of the three, so that query times key is one product.
-_ORDERS = {"query": [0, 2, 1, 3], "key": [0, 2, 3, 1], "value": [0, 2, 1, 3]}
+# How (batch, tokens, heads, size) is turned for query, key and value, so that query times key is one product.
+_ORDERS = ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])

@@ -52,12 +52,13 @@ def largest_activations(model: Path, names: Iterable[str], tokenizer: Path) -> d
     session = onnxruntime.InferenceSession(str(model))
     encoder = Tokenizer.from_file(str(tokenizer))
     encoder.no_padding()
-    names = list(names)
+    names, inputs = list(names), {node.name for node in session.get_inputs()}
     largest: dict[str, Floats] = {}
     for text in _TEXTS:
         ids = np.array([encoder.encode(text).ids], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        for name, value in zip(names, session.run(names, feed), strict=True):
+        asked = {name: value for name, value in feed.items() if name in inputs}
+        for name, value in zip(names, session.run(names, asked), strict=True):
             peak = np.abs(value).max(axis=(0, 1))
             largest[name] = np.maximum(largest.get(name, peak), peak)
     return largest

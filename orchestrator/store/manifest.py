@@ -67,7 +67,9 @@ class Manifest(Record):
 def card_key(card: ModelCard) -> str:
     conversion = card.conversion
     identity = {
-        "files": sorted((file.name, file.sha256) for file in card.files),
+        "files": sorted(
+            (file.name, file.sha256, *([file.unpack] if file.unpack else [])) for file in card.files
+        ),
         "recipe": conversion.recipe,
         "recipe_version": RECIPE_VERSIONS[conversion.recipe],
         "precision": conversion.precision,
@@ -77,7 +79,7 @@ def card_key(card: ModelCard) -> str:
 
 
 def sources_of(card: ModelCard) -> tuple[SourceFile, ...]:
-    return tuple(SourceFile(**file.model_dump()) for file in card.files)
+    return tuple(SourceFile(**file.model_dump(exclude={"unpack"})) for file in card.files)
 
 
 def describe(folder: Path, hashed: Callable[[str], None] | None = None) -> tuple[InstalledFile, ...]:

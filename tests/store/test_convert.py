@@ -15,6 +15,7 @@ from orchestrator.errors import IntegrityError, StoreError
 from orchestrator.store import ModelStore
 from orchestrator.store.convert_gguf import shape_of
 from orchestrator.store.converting import CONVERTER
+from orchestrator.store.encoder_families import bucket_of
 from orchestrator.store.gguf import GgufFile
 from orchestrator.types import Conversion, ModelCard
 from tests.store.helpers import PLENTY, World, make_card, model_file
@@ -169,16 +170,20 @@ SIZES = {
 }
 
 
-def tiny_encoder(folder: Path) -> Any:
-    """A random BERT on the disk, as published ones are; returns the transformers model."""
+def tiny_encoder(folder: Path, kind: str = "bert") -> Any:
+    """A random BERT or MPNet on the disk, as published ones are; returns the transformers model."""
     import torch
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
-    from transformers import BertConfig, BertModel
+    from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
     torch.manual_seed(0)
-    model = BertModel(BertConfig(**SIZES), add_pooling_layer=False).eval()
+    if kind == "bert":
+        model = BertModel(BertConfig(**SIZES), add_pooling_layer=False).eval()
+    else:
+        longer = {**SIZES, "max_position_embeddings": 300, "initializer_range": 0.2}
+        model = MPNetModel(MPNetConfig(**longer), add_pooling_layer=False).eval()
     model.save_pretrained(str(folder))
     tokenizer = Tokenizer(WordLevel({"the": 1, "[UNK]": 0}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
@@ -186,9 +191,9 @@ def tiny_encoder(folder: Path) -> Any:
     return model
 
 
-def convert_encoder(world: World, precision: str) -> tuple[Path, Any]:
+def convert_encoder(world: World, precision: str, kind: str = "bert") -> tuple[Path, Any]:
     source = world.cards / "bert"
-    model = tiny_encoder(source)
+    model = tiny_encoder(source, kind)
     names = ("model.safetensors", "config.json", "tokenizer.json")
     card = make_card(
         *(model_file(name, (source / name).read_bytes(), f"file:bert/{name}") for name in names),
@@ -204,16 +209,23 @@ def run_encoder(folder: Path, ids: NDArray[np.int64], mask: NDArray[np.int64]) -
 
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    found: Floats = session.run(["last_hidden_state"], feed)[0]
+    asked = {node.name: feed[node.name] for node in session.get_inputs()}
+    found: Floats = session.run(["last_hidden_state"], asked)[0]
     return found
 
 
-@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-5), ("int8", 0.05)])
-def test_an_encoder_computes_what_transformers_computes(world: World, precision: str, most: float) -> None:
+@pytest.mark.parametrize(
+    ("kind", "precision", "most"),
+    [("bert", "float32", 1e-5), ("bert", "int8", 0.05), ("mpnet", "float32", 1e-5), ("mpnet", "int8", 0.1)],
+)
+def test_an_encoder_computes_what_transformers_computes(
+    world: World, kind: str, precision: str, most: float
+) -> None:
     import torch
 
-    folder, model = convert_encoder(world, precision)
-    ids = np.random.default_rng(0).integers(0, 120, (3, 17))
+    folder, model = convert_encoder(world, precision, kind)
+    # Long enough for MPNet's last bucket of distances; 1 is its padding, which it finds by its number.
+    ids = np.random.default_rng(0).integers(2, 120, (3, 280 if kind == "mpnet" else 17))
     mask = np.ones_like(ids)
     mask[1, 9:] = 0  # padding must not be attended to
     with torch.no_grad():
@@ -222,6 +234,16 @@ def test_an_encoder_computes_what_transformers_computes(world: World, precision:
     kept = mask.astype(bool)
     assert found.shape == expected.shape
     assert drift(found[kept], expected[kept]) < most
+
+
+@pytest.mark.parametrize("buckets", [32, 16])
+def test_distances_are_sorted_as_transformers_sorts_them(buckets: int) -> None:
+    import torch
+    from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
+
+    later = np.arange(-600, 601)
+    expected = MPNetEncoder.relative_position_bucket(torch.from_numpy(later), num_buckets=buckets).numpy()
+    np.testing.assert_array_equal(bucket_of(later, buckets), expected)
 
 
 def test_an_encoder_of_another_kind_is_refused(world: World) -> None:
