@@ -19,7 +19,8 @@ from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Row, Task, settled
 from orchestrator.store.blocks import Floats
 
-_PROJECTIONS = ["query", "key", "value", "dense"]
+# The matrices that learn, by the kind of encoder (`store/encoder_families.py`).
+_MATRICES = {"bert": ["query", "key", "value", "dense"], "mpnet": ["q", "k", "v", "o", "dense"]}
 
 
 def train_encoder(
@@ -131,15 +132,25 @@ def delta_tensors(learnt: dict[str, NDArray[Any]]) -> dict[str, Floats]:
 def low_rank_encoder(recipe: Recipe, base: Path) -> Any:
     """The base for torch, with the recipe's dropout, in which only low-rank changes learn."""
     import torch
-    from transformers import BertModel
+    from transformers import AutoModel
 
-    encoder = BertModel.from_pretrained(
-        str(base), add_pooling_layer=False, local_files_only=True, attn_implementation="sdpa"
+    encoder = AutoModel.from_pretrained(
+        str(base),
+        add_pooling_layer=False,
+        local_files_only=True,
+        dtype=torch.bfloat16 if recipe.bfloat16 else torch.float32,
     )
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = recipe.dropout
-    return with_low_rank(encoder, recipe, _PROJECTIONS)
+    return with_low_rank(encoder, recipe, _MATRICES[encoder.config.model_type])
+
+
+def read(encoder: Any, inputs: Mapping[str, Any]) -> Any:
+    """The last hidden states, (texts, tokens, hidden), in float32. MPNet knows no token types."""
+    known = "type_vocab_size" in encoder.config.to_dict()
+    wanted = {name: value for name, value in inputs.items() if known or name != "token_type_ids"}
+    return encoder(**wanted).last_hidden_state.float()
 
 
 def pooled(hidden: Any, mask: Any) -> Any:
@@ -179,10 +190,8 @@ def _model(recipe: Recipe, task: Task, base: Path) -> Any:
             torch.nn.init.normal_(self.head.weight, std=1.0 if task.head.kind == "classify" else 0.02)
             torch.nn.init.zeros_(self.head.bias)
 
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden = self.encoder(
-                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-            ).last_hidden_state
-            return self.head(hidden if task.head.kind == "tag" else pooled(hidden, attention_mask))
+        def forward(self, **inputs: Any) -> Any:
+            hidden = read(self.encoder, inputs)
+            return self.head(hidden if task.head.kind == "tag" else pooled(hidden, inputs["attention_mask"]))
 
     return WithHead()

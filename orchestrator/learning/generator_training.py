@@ -69,7 +69,11 @@ class Tuner(Loop[Turn]):
         super().__init__(recipe, train, work)
 
     def build(self) -> Any:
+        import torch
+
         model = published_model(self._gguf)
+        if self.recipe.bfloat16:
+            model = model.to(torch.bfloat16)
         if self.recipe.layers:
             self._below = Below(model, self.recipe.layers)
         modules = [name.rpartition(".")[2] for name in _MODULES.values()]
@@ -116,7 +120,7 @@ class Tuner(Loop[Turn]):
         wanted = targets[:, 1:] != _NOT_ASKED
         inside = self.bare_model().base_model.model
         hidden = inside.model(**read, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]
-        return inside.lm_head(hidden[wanted]), targets[:, 1:][wanted]
+        return inside.lm_head(hidden[wanted]).float(), targets[:, 1:][wanted]
 
 
 class Below:

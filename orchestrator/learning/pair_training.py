@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from orchestrator.learning.curve import Trained
-from orchestrator.learning.encoder_training import EncoderLoop, inputs_of, low_rank_encoder, pooled
+from orchestrator.learning.encoder_training import EncoderLoop, inputs_of, low_rank_encoder, pooled, read
 from orchestrator.learning.loop import Judged, Report
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Floats, best_temperature
@@ -65,7 +65,7 @@ class PairTrainer(EncoderLoop[Choice]):
 
             def forward(self, **inputs: Any) -> Any:
                 """Embeddings of length 1; shape (texts, hidden)."""
-                return pooled(self.encoder(**inputs).last_hidden_state, inputs["attention_mask"])
+                return pooled(read(self.encoder, inputs), inputs["attention_mask"])
 
         return WithHead()
 

@@ -17,7 +17,7 @@ from orchestrator.types import Name, Record
 from orchestrator.yamlfile import read_yaml
 
 _ENCODERS_READ = 512
-_LATER = ("layers", "line_break", "outside_by_dev", "average")
+_LATER = ("layers", "line_break", "outside_by_dev", "average", "bfloat16")
 
 
 class Recipe(Record):
@@ -40,6 +40,8 @@ class Recipe(Record):
     examples show texts that none fits; None: as the head learnt it.
     `average`: how much of the running average stays at each step; it is judged and kept in the place of what
     was learnt last. 0: there is none.
+    `bfloat16`: whether the base is computed with in bfloat16, which halves the time of a large one; what
+    learns stays in float32.
     `outside_by_dev`: whether a tagger's bias for words that belong to no part is set by the development rows.
     """
 
@@ -64,6 +66,7 @@ class Recipe(Record):
     none_at_most: float | None = Field(default=0.03, ge=0, lt=1)
     line_break: str | None = Field(default=None, min_length=1, max_length=1)
     outside_by_dev: bool = False
+    bfloat16: bool = False
     kinds: tuple[str, ...] = ()
 
     @property
@@ -90,6 +93,8 @@ class Recipe(Record):
             raise ValueError(f"an encoder reads at most {_ENCODERS_READ} tokens")
         if self.method != "encoder" and self.line_break:
             raise ValueError("only an encoder that is trained can be shown its lines")
+        if self.method == "head" and self.bfloat16:
+            raise ValueError("a head learns from embeddings of the installed base: there is nothing to round")
         if self.method == "head" and self.average:
             raise ValueError("a head is solved for, not learnt in steps: there is nothing to average")
         if self.method != "encoder" and self.outside_by_dev:

@@ -25,11 +25,12 @@ RECIPE = Recipe(
 )  # fmt: skip
 COLOURS = ("red", "green", "blue")
 THINGS = ("ball", "house", "car", "tree", "ship")
+WORDS = [*COLOURS, *THINGS, "the", "is"]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_base(tmp_path_factory.mktemp("base"), [*COLOURS, *THINGS, "the", "is"])
+    return tiny_base(tmp_path_factory.mktemp("base"), WORDS)
 
 
 def rows(task: Task, base: Path, examples: Sequence[Example]) -> list[Row]:
@@ -55,6 +56,18 @@ def spans() -> list[Example]:
         part = {"kind": "colour", "start": at, "end": at + len(example.answer), "text": example.answer}
         made.append(Example(text=example.text, answer=[part], by="file", origin=f"f:{number}"))
     return made
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_an_mpnet_learns_in_its_own_matrices(tmp_path: Path, bfloat16: bool) -> None:
+    base, task = tiny_base(tmp_path / "base", WORDS, "mpnet"), LabelTask(COLOURS)
+    known, unseen = rows(task, base, labelled()[:40]), rows(task, base, labelled()[40:])
+    changes = {"epochs": 20, "patience": 20, "learning_rate": 1e-2, "bfloat16": bfloat16}
+    recipe = RECIPE.model_copy(update=changes)
+    trained = train_encoder(recipe, task, base, known, unseen, tmp_path, lambda epoch: None)
+    assert trained.best.dev_quality > 0.9
+    assert all(value.dtype == np.float32 for value in trained.tensors.values())
+    assert "encoder.layer.0.attention.attn.q.weight:down" in trained.tensors
 
 
 @pytest.mark.parametrize(

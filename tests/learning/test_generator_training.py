@@ -81,6 +81,17 @@ def test_a_killed_training_ends_as_if_it_had_not_been(gguf: Path, tmp_path: Path
     assert all(np.array_equal(again.tensors[name], whole.tensors[name]) for name in whole.tensors)
 
 
+@pytest.mark.parametrize("layers", [None, 1])
+def test_a_base_in_bfloat16_teaches_nearly_the_same(gguf: Path, tmp_path: Path, layers: int | None) -> None:
+    exact, _ = train(gguf, tmp_path / "exact", layers=layers)
+    rounded, heard = train(gguf, tmp_path / "rounded", layers=layers, bfloat16=True)
+    assert heard[-1].loss < heard[0].loss
+    assert rounded.tensors.keys() == exact.tensors.keys()
+    assert all(value.dtype == np.float32 for value in rounded.tensors.values())
+    assert rounded.curve != exact.curve, "nothing was rounded"
+    assert rounded.curve[-1].dev_loss == pytest.approx(exact.curve[-1].dev_loss, rel=0.1)
+
+
 def test_only_the_answer_counts(gguf: Path, tmp_path: Path) -> None:
     """Another prompt of the same length changes the loss only through what the model makes of it."""
     tuner = Tuner(RECIPE, gguf, turns(8, 0), turns(4, 1), tmp_path)
