@@ -65,11 +65,21 @@ def files(tmp_path: Path) -> Files:
 def test_single_several_and_nested_requests_are_told_apart(files: Files) -> None:
     found = {
         part: [case.id for case in code("seal-calls").read_cases(files, part)]
-        for part in ("single", "several", "dev-single", "dev-several")
+        for part in ("single", "several", "any", "dev-single", "dev-several", "dev-any")
     }
-    assert found == {"single": ["test-0"], "several": ["test-1"], "dev-single": [], "dev-several": ["dev-1"]}
+    assert found == {
+        **{"single": ["test-0"], "several": ["test-1"], "any": ["test-0", "test-1"]},
+        **{"dev-single": [], "dev-several": ["dev-1"], "dev-any": ["dev-1"]},
+    }
     with pytest.raises(ContentError, match="KeyError: 'nested'"):
         code("seal-calls").read_cases(files, "nested")
+
+
+def test_generators_learn_from_all_development_rows_but_those_they_are_chosen_by(files: Files) -> None:
+    rows = [row(f"dev-{n}", *["getDepth"] * (1 + (n > 1))) for n in range(4)]
+    files["dev.jsonl"].write_text(lines(rows), "utf-8")
+    assert [case.id for case in code("seal-calls").training(files)] == ["dev-0", "dev-2", "dev-3"]
+    assert [case.id for case in code("seal-calls").read_cases(files, "dev-single")] == ["dev-1"]
 
 
 def test_the_right_tools_stand_among_two_similar_ones(files: Files) -> None:
