@@ -59,15 +59,21 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
 
 
 def promote(
-    roots: Sequence[Path], name: str, why: str, replaces: Callable[[str], bool] = lambda other: False
+    roots: Sequence[Path],
+    name: str,
+    why: str,
+    replaces: Callable[[str], bool] = lambda other: False,
+    insist: Callable[[], None] = lambda: None,
 ) -> Change:
     """From now on this specialist answers in the last of the roots, whose own it may be, or a shipped one.
 
     `replaces` says of each that answers there whether this one does its work; those answer no longer.
+    `insist` raises where it may not: nobody else changes who answers between that and the promotion.
     """
     insist_on_gate(roots, name)
     root, own, now = roots[-1], _line(name), utc_now()
     with _alone(root):
+        insist()
         others = {_line(other) for other in read_promoted(root).current() if replaces(other)} - {own}
         gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
         change = Change(specialist=name, at=now, why=why)
@@ -100,6 +106,16 @@ def roll_back(roots: Sequence[Path], line: str) -> Change:
             own = Change(specialist=before[-1] if before else None, at=at, why=why, back=True)
         _write(root, {**back, line: own})
         return next(iter(back.values()), own)
+
+
+def answering(root: Path, line: str) -> str:
+    """The specialist of the line that answers. Raises UserError where none does."""
+    changes = _history(root, line)
+    if not changes or changes[-1].specialist is None:
+        raise UserError(
+            f"No specialist of {line!r} answers yet.", hint="Name a model: --model MODEL, or promote one."
+        )
+    return changes[-1].specialist
 
 
 def _stack(changes: Sequence[Change]) -> list[str]:
