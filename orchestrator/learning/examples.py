@@ -22,6 +22,11 @@ Split = Literal["train", "dev", "test"]
 # Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
 _DEV_FROM, _TEST_FROM = 60, 75
 _MARKS = re.compile(r"[\W_]+")
+# The signs in which a name ends, as in C++ and C#, or else what does not count.
+_SIGNS_OR_MARKS = re.compile(r"((?<=[^\W\d_])[+#]+(?![\w+#]))|[\W_]+")
+# How texts are told apart, as a lineage says: 1, by their words alone; 2, by such signs too.
+IDENTITY = 2
+BARE = "bare:"  # before the hash of a text by its words alone
 
 
 class Example(Record):
@@ -45,7 +50,8 @@ class Example(Record):
 
     def is_among(self, known: Collection[str]) -> bool:
         """Whether the text, as it is or as it was written, is one of those with these hashes."""
-        return self.id in known or any(mark in known for mark in self.written)
+        marks = (self.id, BARE + _hash(_bare(self.text)), *self.written)
+        return any(mark in known for mark in marks)
 
     def as_input(self, learns: Learns, fixed: Json) -> Json:
         """What the agent is given, with what is the same for all; a value None is left out of that."""
@@ -60,7 +66,12 @@ class Example(Record):
     @property
     def key(self) -> str:
         """Of all that the answer depends on."""
-        return f"{self.id}-{hash_of(self.inputs)[:8]}" if self.inputs else self.id
+        return self._with_inputs(self.id)
+
+    @property
+    def bare_key(self) -> str:
+        """As `key`, by the words of the text alone: the hashes of data on shipped cards were made so."""
+        return self._with_inputs(_hash(_bare(self.text)))
 
     @property
     def split(self) -> Split:
@@ -68,6 +79,9 @@ class Example(Record):
             return self.given_split
         place = int(self.id[:8], 16) % 100
         return "train" if place < _DEV_FROM else "dev" if place < _TEST_FROM else "test"
+
+    def _with_inputs(self, text: str) -> str:
+        return f"{text}-{hash_of(self.inputs)[:8]}" if self.inputs else text
 
 
 def names_of(candidates: Any) -> list[str] | None:
@@ -90,8 +104,8 @@ def problem_with_choice(answer: Any, candidates: Any) -> str | None:
 
 
 def text_id(text: str) -> str:
-    """The same for texts that differ in case, spacing and punctuation alone."""
-    return hashlib.sha256(_plain(text)).hexdigest()[:16]
+    """The same for texts that differ in case, spacing and punctuation alone; C++ and C# are two names."""
+    return _hash(_plain(text))
 
 
 def written_id(text: str, key: bytes) -> str:
@@ -111,7 +125,15 @@ def own_key(state_dir: Path) -> bytes:
 
 
 def _plain(text: str) -> bytes:
+    return _SIGNS_OR_MARKS.sub(lambda found: found[1] or " ", text).strip().casefold().encode()
+
+
+def _bare(text: str) -> bytes:
     return _MARKS.sub(" ", text).strip().casefold().encode()
+
+
+def _hash(plain: bytes) -> str:
+    return hashlib.sha256(plain).hexdigest()[:16]
 
 
 def write_examples(file: Path, examples: Iterable[Example]) -> None:

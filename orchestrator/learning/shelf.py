@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import UnknownName, UserError
+from orchestrator.learning.examples import BARE, IDENTITY
 from orchestrator.promoted import FILE, Change, Promoted, read_promoted
 from orchestrator.records import utc_now
 from orchestrator.store.files import publish, replace_text
@@ -167,6 +168,7 @@ def file_of(roots: Sequence[Path], specialist: str, name: str) -> Path | None:
 def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
     """Hashes of what a specialist, or its twin, has learnt from, scrubbed and as written; none, for others.
 
+    Those of before `IDENTITY` 2 stand for texts without the signs in which names end, and are marked so too.
     Raises UserError where its lineage cannot be read.
     """
     file = file_of(roots, model.removesuffix("-f32"), "lineage.json")
@@ -175,11 +177,13 @@ def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
     try:
         lineage = json.loads(file.read_text("utf-8"))
         scrubbed = [text for found in lineage["texts"].values() for text in found]
+        old = lineage.get("identity", 1) < IDENTITY
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UserError(
             f"{file} is damaged: it does not tell what {model} has learnt from.", hint="Train it again."
         ) from None
-    return frozenset([*scrubbed, *lineage.get("written", ())])
+    bare = [BARE + text for text in scrubbed] if old else []
+    return frozenset([*scrubbed, *bare, *lineage.get("written", ())])
 
 
 def insist_on_gate(roots: Sequence[Path], name: str) -> None:
