@@ -288,6 +288,26 @@ def test_a_label_is_the_same_with_space_around_it(tmp_path: Path) -> None:
     assert rows_in(file) == [("one", "a"), ("two", None)]
 
 
+@pytest.mark.parametrize("other", ["hardware", "HARDWARE", "Hard\u00a0ware "])
+def test_labels_that_differ_by_case_or_spacing_alone_are_told(tmp_path: Path, other: str) -> None:
+    usual = "Hard ware" if "\u00a0" in other else "Hardware"
+    lines = [f"text {n},{label}" for n, label in enumerate([usual, "finance", other, *[usual] * 4])]
+    given = source(tmp_path, "\n".join(["message,team", *lines]))
+    with pytest.raises(ContentError, match="would be learnt as two labels") as refused:
+        collect_file("t", SPEC, LEARNS, given)
+    assert f"{usual!r} (lines 2, 5, 6 and 2 more) and {other.strip()!r} (line 4)" in refused.value.message
+    assert refused.value.line == 4
+    assert refused.value.hint == f"Write them alike in every row, such as {usual!r}."
+
+
+def test_kinds_of_parts_that_differ_by_case_alone_are_told(tmp_path: Path) -> None:
+    parts = [{"kind": kind, "start": 0, "end": 2} for kind in ("city", "City")]
+    line = json.dumps({"message": "to Ghent", "team": parts})
+    spans = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
+    with pytest.raises(ContentError, match=r"'city' \(line 1\) and 'City' \(line 1\)"):
+        collect_file("t", SPEC, spans, source(tmp_path, line, "spans.jsonl"))
+
+
 @pytest.mark.parametrize("name", ["tickets-1", "a-2025", "7"])
 def test_a_line_is_not_called_like_a_specialist(name: str) -> None:
     with pytest.raises(UserError, match="specialist's name"):
