@@ -42,7 +42,9 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
     insist_on_kind(learns, source, rows)
-    _insist_on_one_spelling(source, _lines_of_labels(learns, rows))
+    lines = _lines_of_labels(learns, rows)
+    _insist_on_one_spelling(source, lines)
+    _insist_on_given(learns, source, lines)
     places = [f"{source.path.name}:{row.line}" for row in rows]
     choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
     fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
@@ -83,6 +85,23 @@ def _insist_on_one_spelling(source: FileSource, lines: Mapping[str, Sequence[int
                 line=lines[rare][0],
                 hint=f"Write them alike in every row, such as {usual!r}.",
             )
+
+
+def _insist_on_given(learns: Learns, source: FileSource, lines: Mapping[str, Sequence[int]]) -> None:
+    """Raises ContentError where the labels that were said to be all are not all of the file's."""
+    choices = learns.choices or ""
+    given = source.given.get(choices)
+    missing = [label for label in lines if label not in given] if isinstance(given, list) else []
+    if missing:
+        shown = "; ".join(f"{label!r} ({_told(lines[label])})" for label in missing[:10])
+        more = f"; and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise ContentError(
+            f"-i {choices}=… leaves out {len(missing)} of {len(lines)} that this file holds: {shown}{more}",
+            file=source.path,
+            line=lines[missing[0]][0],
+            hint=f"Add them, or leave -i {choices} out: then all of the file are taken. "
+            "Rows that are not to be learnt from must not be in the file.",
+        )
 
 
 def _told(lines: Sequence[int]) -> str:

@@ -308,6 +308,18 @@ def test_kinds_of_parts_that_differ_by_case_alone_are_told(tmp_path: Path) -> No
         collect_file("t", SPEC, spans, source(tmp_path, line, "spans.jsonl"))
 
 
+def test_fewer_labels_than_the_file_holds_are_told_when_it_is_collected(tmp_path: Path) -> None:
+    given = source(tmp_path, "message,team\none,a\ntwo,b\nthree,\nfour,c\nfive,c\n")
+    fewer, more = (
+        given.model_copy(update={"given": {"labels": labels}}) for labels in (["a"], ["a", "b", "c", "d"])
+    )
+    with pytest.raises(ContentError, match=r"leaves out 2 of 3.*'b' .*'c' \(lines 5, 6\)") as said:
+        collect_file("t", SPEC, LEARNS, fewer)
+    assert said.value.line == 3
+    assert "leave -i labels out" in str(said.value.hint)
+    assert collect_file("t", SPEC, LEARNS, more).fixed == {"labels": ["a", "b", "c", "d"]}
+
+
 @pytest.mark.parametrize("name", ["tickets-1", "a-2025", "7"])
 def test_a_line_is_not_called_like_a_specialist(name: str) -> None:
     with pytest.raises(UserError, match="specialist's name"):
