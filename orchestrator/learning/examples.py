@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import json
@@ -159,8 +160,25 @@ def lines_of(file: Path) -> list[str]:
 
 def text_of(file: Path) -> str:
     """Raises ContentError for what is not UTF-8."""
+    data = file.read_bytes()
+    if coding := _utf16(data):
+        raise ContentError(
+            f"{coding}, and UTF-8 is needed",
+            file=file,
+            hint="In a spreadsheet, save it as CSV UTF-8. Or convert it: "
+            f"iconv -f {coding} -t UTF-8 {file.name} > utf8-{file.name}",
+        )
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         hint = f"Convert it: iconv -f WINDOWS-1252 -t UTF-8 {file.name}"
         raise ContentError(f"not UTF-8: {error.reason}", file=file, hint=hint) from None
+
+
+def _utf16(data: bytes) -> str | None:
+    """Which UTF-16 it is, as iconv calls it: by its mark, or by a zero byte in its first characters."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    if 0 not in data[:4]:
+        return None
+    return "UTF-16BE" if data[0] == 0 else "UTF-16LE"

@@ -358,3 +358,18 @@ def test_a_file_that_is_not_utf8_is_told_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="not UTF-8") as refused:
         list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
     assert refused.value.hint == "Convert it: iconv -f WINDOWS-1252 -t UTF-8 rows.csv"
+
+
+@pytest.mark.parametrize(
+    ("coding", "mark", "called"),
+    [("utf-16", b"", "UTF-16"), ("utf-16-le", b"", "UTF-16LE"), ("utf-16-be", b"\xfe\xff", "UTF-16")],
+)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_utf_16_is_called_so(tmp_path: Path, name: str, coding: str, mark: bytes, called: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(mark + "text,label\ncaf\u00e9 is closed,a\n".encode(coding))
+    with pytest.raises(ContentError, match=f"{called}, and UTF-8 is needed") as refused:
+        list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
+    hint = str(refused.value.hint)
+    assert "save it as CSV UTF-8" in hint
+    assert f"iconv -f {called} -t UTF-8 {name} > utf8-{name}" in hint
