@@ -23,6 +23,7 @@ Split = Literal["train", "dev", "test"]
 # Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
 _DEV_FROM, _TEST_FROM = 60, 75
 _MARKS = re.compile(r"[\W_]+")
+_KEY_BYTES = 32
 # The signs in which a name ends, as in C++ and C#, or else what does not count.
 _SIGNS_OR_MARKS = re.compile(r"((?<=[^\W\d_])[+#]+(?![\w+#]))|[\W_]+")
 # How texts are told apart, as a lineage says: 1, by their words alone; 2, by such signs too.
@@ -115,14 +116,29 @@ def written_id(text: str, key: bytes) -> str:
 
 
 def own_key(state_dir: Path) -> bytes:
-    """This installation's, made at its first use; a key of another one recognises none of its texts."""
+    """This installation's, made at its first use; a key of another one recognises none of its texts.
+
+    Raises ContentError for a damaged file: another key would see no leak in any gate to come.
+    """
     file = state_dir / "learning.key"
     if not file.is_file():
         with locked(file.with_name("learning.key.lock")):
             if not file.is_file():
-                replace_text(file, secrets.token_hex(32))
+                replace_text(file, secrets.token_hex(_KEY_BYTES))
                 file.chmod(0o600)
-    return bytes.fromhex(file.read_text("utf-8"))
+    return _read_key(file)
+
+
+def _read_key(file: Path) -> bytes:
+    written = file.read_bytes().strip()
+    if re.fullmatch(rb"[0-9a-f]{%d}" % (2 * _KEY_BYTES), written):
+        return bytes.fromhex(written.decode("ascii"))
+    raise ContentError(
+        f"damaged: it holds no key of {_KEY_BYTES} bytes",
+        file=file,
+        hint="Bring it back from a backup. Or delete it: a new one is made then, which does not know the "
+        "texts of specialists that were trained before; train those again before their next gate.",
+    )
 
 
 def _plain(text: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import UnknownName, UserError
+from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.examples import IDENTITY, Example
 from orchestrator.learning.shown import specialism_of
@@ -186,6 +186,21 @@ def test_two_that_are_promoted_at_once_do_not_both_answer(tmp_path: Path) -> Non
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda name: shelf.promote((tmp_path,), name, "passed", names.__contains__), names))
     assert len(answering(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("held", [b"", b"{}", b"lines: []", b"lines: {tickets: [{specia", b"\xff", b"[1]"])
+def test_a_damaged_list_of_who_answers_is_told_and_not_taken_for_empty(tmp_path: Path, held: bytes) -> None:
+    name = specialist(tmp_path)
+    (tmp_path / FILE).write_bytes(held)
+    for use in (
+        lambda: Workspace((tmp_path,)),
+        lambda: shelf.promote((tmp_path,), name, "passed"),
+        lambda: shelf.roll_back((tmp_path,), "tickets"),
+        lambda: shelf.next_name((tmp_path,), "tickets"),
+    ):
+        with pytest.raises(ContentError, match=r"promoted.yaml(:1)?: damaged: .* Or delete it"):
+            use()
+    assert (tmp_path / FILE).read_bytes() == held
 
 
 @pytest.mark.parametrize("found", ["{", "{}", "[]", '{"passed": "no", "reasons": []}'])
