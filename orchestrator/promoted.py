@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.errors import ContentError
 from orchestrator.types import Name, Record
 from orchestrator.yamlfile import read_yaml
 
+_DAMAGED = (
+    "Bring it back from a backup. Or delete it: then no specialist of this workspace answers until you type: "
+    "lilliput learn promote NAME"
+)
 FILE = Path("models/specialists/promoted.yaml")
 
 
@@ -41,9 +46,18 @@ class Promoted(Record):
 
 
 def read_promoted(root: Path) -> Promoted:
-    """Of one workspace; empty where nothing was ever promoted. Raises ContentError."""
+    """Of one workspace; empty where nothing was ever promoted. Raises ContentError for a damaged file."""
     file = root / FILE
-    return read_yaml(file).validate(Promoted) if file.is_file() else Promoted()
+    if not file.is_file():
+        return Promoted()
+    try:
+        yaml = read_yaml(file)
+        if "lines" not in yaml.data:
+            raise yaml.error("`lines` is missing")
+        return yaml.validate(Promoted)
+    except ContentError as error:
+        said = error.message.partition(": ")[2]
+        raise ContentError(f"damaged: {said}", file=file, line=error.line, hint=_DAMAGED) from None
 
 
 def stamp(roots: Sequence[Path]) -> tuple[tuple[int, int] | None, ...]:

@@ -177,6 +177,14 @@ def load_module(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except SystemExit as error:
+        sys.modules.pop(name, None)
+        raise ContentError(
+            "it ends the process when it is read (sys.exit)",
+            file=file,
+            line=line_in(file, error),
+            hint='Put what it does as a program under: if __name__ == "__main__":',
+        ) from None
     except Exception as error:
         sys.modules.pop(name, None)
         raise ContentError(

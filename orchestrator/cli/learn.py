@@ -25,6 +25,7 @@ from orchestrator.cli.learn_shown import (
     learnt_from,
     listed,
     say_next,
+    say_whether_it_may,
     shares,
     tell_collected,
     tell_epoch,
@@ -41,6 +42,9 @@ app = typer.Typer(help="Specialists: learn from logged work, gate, promote, roll
 Line = Annotated[str, typer.Argument(metavar="NAME", help="What the specialists of this task are called.")]
 MarginOption = Annotated[
     float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
+]
+AcceptMarginOption = Annotated[
+    bool, typer.Option("--accept-margin", help="Promote it though its gate had a wider margin than usual.")
 ]
 AgentOption = Annotated[str, typer.Option("--agent", help="The agent whose work is learnt.")]
 
@@ -103,12 +107,11 @@ def run_all(
     inputs: InputsOption = None,
     licence: LicenceOption = None,
     recipe: Annotated[str, typer.Option("--recipe", help="One of models/recipes/.")] = "head",
-    margin: Annotated[
-        float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
-    ] = 0.05,
+    margin: MarginOption = 0.05,
     gold: Annotated[
         Path | None, typer.Option("--gold", help="A file of texts with the right answers, to judge by.")
     ] = None,
+    accept_margin: AcceptMarginOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """All steps in a row: collect, scrub, train, gate, and promote what passed. Exit status 1: refused."""
@@ -117,7 +120,9 @@ def run_all(
     import anyio
 
     from orchestrator.learning.project import LogSource
+    from orchestrator.learning.promotion import insist_on_margin
 
+    insist_on_margin(margin, accept_margin=accept_margin)
     learner = learner_at(workspace)
     given = given_of(learner, agent, inputs)
     table = file_source(file, text, label, split, public, given, licence) if file else None
@@ -132,7 +137,7 @@ def run_all(
     tell_gate(found)
     if not found.passed:
         raise typer.Exit(1)
-    promote(card.name, workspace)
+    promote(card.name, accept_margin, workspace)
 
 
 @app.command()
@@ -305,9 +310,7 @@ def train(
 @app.command()
 def gate(
     specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")],
-    margin: Annotated[
-        float, typer.Option("--margin", min=0.005, max=0.2, help="How much worse it may be, as a share.")
-    ] = 0.05,
+    margin: MarginOption = 0.05,
     incumbent: Annotated[
         str | None, typer.Option("--against", help="Another model than answers now.")
     ] = None,
@@ -327,7 +330,8 @@ def gate(
     from orchestrator.cli.console import print_json
 
     judged = file_source(gold, text, label) if gold else None
-    gated = partial(learner_at(workspace).gate, margin=margin, incumbent=incumbent, gold=judged)
+    learner = learner_at(workspace)
+    gated = partial(learner.gate, margin=margin, incumbent=incumbent, gold=judged)
     found = anyio.run(partial(gated, heard=tell_row), specialist)
     if as_json:
         print_json(found)
@@ -335,17 +339,19 @@ def gate(
         tell_gate(found)
     if not found.passed:
         raise typer.Exit(1)
-    say_next(f"lilliput learn promote {found.specialist}")
+    say_whether_it_may(learner, found.specialist)
 
 
 @app.command()
 def promote(
-    specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")], workspace: WorkspaceOption = None
+    specialist: Annotated[str, typer.Argument(help="Such as tickets-1.")],
+    accept_margin: AcceptMarginOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Let a specialist that passed its gate answer from now on, in running servers too."""
     from orchestrator.cli.console import to_people
 
-    change = learner_at(workspace).promote(specialist)
+    change = learner_at(workspace).promote(specialist, accept_margin=accept_margin)
     to_people().print(f"{change.specialist} answers from now on.", markup=False, highlight=False)
 
 

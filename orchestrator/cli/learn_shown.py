@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.learning.curve import Epoch
     from orchestrator.learning.gate import ArmResult, GateResult
+    from orchestrator.learning.learner import Learner
     from orchestrator.learning.project import Project
     from orchestrator.learning.scrub import Scrubbed
     from orchestrator.learning.shown import Shown
@@ -106,6 +107,20 @@ def shares(found: Watched) -> str:
 
 def alarm(found: Watched) -> str:
     return f"after {found.alarm_after} answers" if found.alarm_after else "no"
+
+
+def say_whether_it_may(learner: Learner, specialist: str) -> None:
+    """What a pass is good for: it may have been taken against another model than answers now."""
+    from orchestrator.cli.console import to_people
+    from orchestrator.errors import UserError
+
+    try:
+        learner.insist_on_place(specialist)
+    except UserError as refused:
+        said = f"It would not be promoted so: {refused}"
+        to_people().print(said, markup=False, highlight=False, style="dim")
+    else:
+        say_next(f"lilliput learn promote {specialist}")
 
 
 def say_next(command: str) -> None:

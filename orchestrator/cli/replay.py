@@ -36,8 +36,8 @@ def replay(
     from orchestrator.errors import UserError
     from orchestrator.replay import total
 
-    if (run_id is None) == (last is None):
-        raise UserError("Which runs?", hint="Name one (lilliput runs replay last), or several: --last 200")
+    if run_id is not None and last is not None:
+        raise UserError("One run, or the newest?", hint="Name a run, or type --last, not both.")
     door = open_door(workspace)
     found = anyio.run(_replayed, door, _chosen(door, run_id, last), route)
     if as_json:
@@ -49,14 +49,25 @@ def replay(
 
 
 def _chosen(door: Door, run_id: str | None, last: int | None) -> list[RunRecord]:
-    """The newest first. Runs without an end, or of the plan of a model that is gone, are left out."""
+    """The newest first. Runs without an end are left out. Raises UserError where there is none to replay."""
+    from orchestrator.errors import UserError
     from orchestrator.records import Records
 
     records = Records(door.settings.state_dir / "runs.sqlite")
     try:
+        if not records.runs(1):
+            raise UserError(
+                "No run is recorded yet, so there is none to replay.",
+                hint="Make one: lilliput run --agent calculate --input expression='3 * 19.99'",
+            )
         if run_id is not None:
             return [records.run(run_id)]
-        ended = [run for run in records.runs(last or 1) if run.status not in ("working", "interrupted")]
+        if last is None:
+            hint = "Name one (lilliput runs replay last), or several: --last 200"
+            raise UserError("Which runs?", hint=hint)
+        ended = [run for run in records.runs(last) if run.status not in ("working", "interrupted")]
+        if not ended:
+            raise UserError(f"None of the newest {last} has ended.", hint="`lilliput runs list` shows them.")
         return [records.run(run.id) for run in ended]
     finally:
         records.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import json
@@ -22,6 +23,12 @@ Split = Literal["train", "dev", "test"]
 # Of a hundred texts: 60 to learn from, 15 to choose by, 25 to judge by.
 _DEV_FROM, _TEST_FROM = 60, 75
 _MARKS = re.compile(r"[\W_]+")
+_KEY_BYTES = 32
+# The signs in which a name ends, as in C++ and C#, or else what does not count.
+_SIGNS_OR_MARKS = re.compile(r"((?<=[^\W\d_])[+#]+(?![\w+#]))|[\W_]+")
+# How texts are told apart, as a lineage says: 1, by their words alone; 2, by such signs too.
+IDENTITY = 2
+BARE = "bare:"  # before the hash of a text by its words alone
 
 
 class Example(Record):
@@ -45,7 +52,8 @@ class Example(Record):
 
     def is_among(self, known: Collection[str]) -> bool:
         """Whether the text, as it is or as it was written, is one of those with these hashes."""
-        return self.id in known or any(mark in known for mark in self.written)
+        marks = (self.id, BARE + _hash(_bare(self.text)), *self.written)
+        return any(mark in known for mark in marks)
 
     def as_input(self, learns: Learns, fixed: Json) -> Json:
         """What the agent is given, with what is the same for all; a value None is left out of that."""
@@ -60,7 +68,12 @@ class Example(Record):
     @property
     def key(self) -> str:
         """Of all that the answer depends on."""
-        return f"{self.id}-{hash_of(self.inputs)[:8]}" if self.inputs else self.id
+        return self._with_inputs(self.id)
+
+    @property
+    def bare_key(self) -> str:
+        """As `key`, by the words of the text alone: the hashes of data on shipped cards were made so."""
+        return self._with_inputs(_hash(_bare(self.text)))
 
     @property
     def split(self) -> Split:
@@ -68,6 +81,9 @@ class Example(Record):
             return self.given_split
         place = int(self.id[:8], 16) % 100
         return "train" if place < _DEV_FROM else "dev" if place < _TEST_FROM else "test"
+
+    def _with_inputs(self, text: str) -> str:
+        return f"{text}-{hash_of(self.inputs)[:8]}" if self.inputs else text
 
 
 def names_of(candidates: Any) -> list[str] | None:
@@ -90,8 +106,8 @@ def problem_with_choice(answer: Any, candidates: Any) -> str | None:
 
 
 def text_id(text: str) -> str:
-    """The same for texts that differ in case, spacing and punctuation alone."""
-    return hashlib.sha256(_plain(text)).hexdigest()[:16]
+    """The same for texts that differ in case, spacing and punctuation alone; C++ and C# are two names."""
+    return _hash(_plain(text))
 
 
 def written_id(text: str, key: bytes) -> str:
@@ -100,18 +116,41 @@ def written_id(text: str, key: bytes) -> str:
 
 
 def own_key(state_dir: Path) -> bytes:
-    """This installation's, made at its first use; a key of another one recognises none of its texts."""
+    """This installation's, made at its first use; a key of another one recognises none of its texts.
+
+    Raises ContentError for a damaged file: another key would see no leak in any gate to come.
+    """
     file = state_dir / "learning.key"
     if not file.is_file():
         with locked(file.with_name("learning.key.lock")):
             if not file.is_file():
-                replace_text(file, secrets.token_hex(32))
+                replace_text(file, secrets.token_hex(_KEY_BYTES))
                 file.chmod(0o600)
-    return bytes.fromhex(file.read_text("utf-8"))
+    return _read_key(file)
+
+
+def _read_key(file: Path) -> bytes:
+    written = file.read_bytes().strip()
+    if re.fullmatch(rb"[0-9a-f]{%d}" % (2 * _KEY_BYTES), written):
+        return bytes.fromhex(written.decode("ascii"))
+    raise ContentError(
+        f"damaged: it holds no key of {_KEY_BYTES} bytes",
+        file=file,
+        hint="Bring it back from a backup. Or delete it: a new one is made then, which does not know the "
+        "texts of specialists that were trained before; train those again before their next gate.",
+    )
 
 
 def _plain(text: str) -> bytes:
+    return _SIGNS_OR_MARKS.sub(lambda found: found[1] or " ", text).strip().casefold().encode()
+
+
+def _bare(text: str) -> bytes:
     return _MARKS.sub(" ", text).strip().casefold().encode()
+
+
+def _hash(plain: bytes) -> str:
+    return hashlib.sha256(plain).hexdigest()[:16]
 
 
 def write_examples(file: Path, examples: Iterable[Example]) -> None:
@@ -137,8 +176,25 @@ def lines_of(file: Path) -> list[str]:
 
 def text_of(file: Path) -> str:
     """Raises ContentError for what is not UTF-8."""
+    data = file.read_bytes()
+    if coding := _utf16(data):
+        raise ContentError(
+            f"{coding}, and UTF-8 is needed",
+            file=file,
+            hint="In a spreadsheet, save it as CSV UTF-8. Or convert it: "
+            f"iconv -f {coding} -t UTF-8 {file.name} > utf8-{file.name}",
+        )
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         hint = f"Convert it: iconv -f WINDOWS-1252 -t UTF-8 {file.name}"
         raise ContentError(f"not UTF-8: {error.reason}", file=file, hint=hint) from None
+
+
+def _utf16(data: bytes) -> str | None:
+    """Which UTF-16 it is, as iconv calls it: by its mark, or by a zero byte in its first characters."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    if 0 not in data[:4]:
+        return None
+    return "UTF-16BE" if data[0] == 0 else "UTF-16LE"

@@ -34,6 +34,7 @@ from orchestrator.types import Json, Learns, Record, RunResult, Task, Usage
 
 Heard = Callable[[int, int], None]
 FAILED = object()
+MARGIN = 0.05  # how much worse a specialist may be, where nothing else is said
 _INT8_MAY_COST = 0.01
 _MAY_FAIL = 2  # runs, or per cent of them
 

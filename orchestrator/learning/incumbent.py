@@ -46,8 +46,13 @@ def incumbent_of(
     reference: str,
     but: str | None = None,
 ) -> str:
-    """The specialist that answers this work, else the reference model, else the smallest that can."""
-    return next(iter(answering(cards, work, but)), None) or untrained(needs, cards, reference)
+    """The specialist that answers this work, else the reference model, else the smallest that can.
+
+    One that answers this work and no more comes first: its place is taken.
+    """
+    now = answering(cards, work, but)
+    twins = filter(twins_of(cards, work), now)
+    return next(iter((*twins, *now)), None) or untrained(needs, cards, reference)
 
 
 def untrained(needs: frozenset[Capability], cards: Mapping[str, ModelCard], reference: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import yaml
@@ -29,6 +29,7 @@ from orchestrator.learning.collect import collect, need_learns
 from orchestrator.learning.distil import Distilled, distil
 from orchestrator.learning.examples import Example, own_key, read_examples, write_examples
 from orchestrator.learning.gate import (
+    MARGIN,
     Answered,
     GateResult,
     Heard,
@@ -48,6 +49,7 @@ from orchestrator.learning.project import (
     open_project,
     save_project,
 )
+from orchestrator.learning.promotion import insist_on_place
 from orchestrator.learning.recipes import all_recipes, read_recipe
 from orchestrator.learning.retention import (
     EXAMPLES,
@@ -73,7 +75,7 @@ from orchestrator.learning.scrub import Raw, Refuses, Scrubbed, refused_by, scru
 from orchestrator.learning.shown import Shown, specialism_of, specialist, specialists
 from orchestrator.learning.training import Purpose, Report, data_hash, embedded, fixed_of, splits, train
 from orchestrator.learning.watching import Watched, watched
-from orchestrator.promoted import Change, read_promoted
+from orchestrator.promoted import Change
 from orchestrator.records import Records
 from orchestrator.settings import Settings
 from orchestrator.store import ModelStore
@@ -221,7 +223,7 @@ class Learner:
         specialist: str,
         *,
         heard: Heard,
-        margin: float = 0.05,
+        margin: float = MARGIN,
         incumbent: str | None = None,
         gold: FileSource | None = None,
     ) -> GateResult:
@@ -273,7 +275,7 @@ class Learner:
     ) -> Calibration:
         """Prove a threshold on the examples of a project that the model has not learnt from, and keep it."""
         purpose = self._purpose(name)
-        chosen = model or self._answering(name)
+        chosen = model or shelf.answering(self.root, name)
         insist_on_installed(self._store(), chosen)
         learnt_from = shelf.texts_of(self.workspace.roots, chosen)
         tested = [example for example in self.examples(name) if not example.is_among(learnt_from)]
@@ -307,12 +309,18 @@ class Learner:
             )
         return [watched(self._records, purpose, calibration) for calibration in found]
 
-    def promote(self, specialist: str, why: str = "passed its gate") -> Change:
+    def insist_on_place(self, specialist: str, *, accept_margin: bool = False) -> None:
+        """Raises UserError where it may not take the place of what answers now."""
+        reference = self.settings.reference_model
+        insist_on_place(self.workspace, reference, specialist, accept_margin=accept_margin)
+
+    def promote(self, specialist: str, *, accept_margin: bool = False) -> Change:
         """It takes the place of what answers the same work now, whatever that is called."""
-        work = work_of(specialism_of(self.workspace, specialist))
-        shelf.insist_on_gate(self.workspace.roots, specialist)
+        insist = partial(self.insist_on_place, specialist, accept_margin=accept_margin)
+        insist()
         self._store().pull(specialist)
-        return shelf.promote(self.workspace.roots, specialist, why, twins_of(self.workspace.cards, work))
+        twins = twins_of(self.workspace.cards, work_of(specialism_of(self.workspace, specialist)))
+        return shelf.promote(self.workspace.roots, specialist, "passed its gate", twins, insist)
 
     def roll_back(self, line: str) -> Change:
         return shelf.roll_back(self.workspace.roots, line)
@@ -379,15 +387,6 @@ class Learner:
         if not all(example.key in known for example in tested):
             return None
         return Answered([known[example.key] for example in tested], None)
-
-    def _answering(self, line: str) -> str:
-        """The specialist of the line that answers. Raises UserError where none does."""
-        changes = read_promoted(self.root).lines.get(line, ())
-        if not changes or changes[-1].specialist is None:
-            raise UserError(
-                f"No specialist of {line!r} answers yet.", hint="Name a model: --model MODEL, or promote one."
-            )
-        return changes[-1].specialist
 
     @asynccontextmanager
     async def _apart(self) -> AsyncIterator[Controller]:

@@ -42,6 +42,9 @@ def collect_file(name: str, spec: AgentSpec, learns: Learns, source: FileSource)
     if not rows:
         raise ContentError("there is no row in it", file=source.path)
     insist_on_kind(learns, source, rows)
+    lines = _lines_of_labels(learns, rows)
+    _insist_on_one_spelling(source, lines)
+    _insist_on_given(learns, source, lines)
     places = [f"{source.path.name}:{row.line}" for row in rows]
     choices = {learns.choices: _choices(learns, [row.answer for row in rows])} if learns.choices else {}
     fixed = {name: {**choices, **source.given}.get(name) for name in learns.fixed}
@@ -55,6 +58,56 @@ def insist_on_kind(learns: Learns, source: FileSource, rows: Sequence[FileRow]) 
         if problem := _problem(learns, row):
             said = f"{problem}: {str(row.answer)[:60]!r}"
             raise ContentError(said, file=source.path, line=row.line, hint="See docs/learning.md.")
+
+
+def _lines_of_labels(learns: Learns, rows: Sequence[FileRow]) -> dict[str, list[int]]:
+    """The classes that a model would learn, each with the lines where it stands."""
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        answers = [part["kind"] for part in row.answer] if learns.kind == "spans" else [row.answer]
+        for label in dict.fromkeys(answers) if learns.kind in ("label", "spans") else ():
+            if label:
+                found.setdefault(label, []).append(row.line)
+    return found
+
+
+def _insist_on_one_spelling(source: FileSource, lines: Mapping[str, Sequence[int]]) -> None:
+    """Raises ContentError for two labels that differ by case or spacing alone."""
+    known: dict[str, str] = {}
+    for label in lines:
+        other = known.setdefault(" ".join(str(label).split()).casefold(), label)
+        if other != label:
+            rare, usual = sorted((label, other), key=lambda each: len(lines[each]))
+            said = " and ".join(f"{each!r} ({_told(lines[each])})" for each in (usual, rare))
+            raise ContentError(
+                f"{said} differ by case or spacing alone, and would be learnt as two labels",
+                file=source.path,
+                line=lines[rare][0],
+                hint=f"Write them alike in every row, such as {usual!r}.",
+            )
+
+
+def _insist_on_given(learns: Learns, source: FileSource, lines: Mapping[str, Sequence[int]]) -> None:
+    """Raises ContentError where the labels that were said to be all are not all of the file's."""
+    choices = learns.choices or ""
+    given = source.given.get(choices)
+    missing = [label for label in lines if label not in given] if isinstance(given, list) else []
+    if missing:
+        shown = "; ".join(f"{label!r} ({_told(lines[label])})" for label in missing[:10])
+        more = f"; and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise ContentError(
+            f"-i {choices}=… leaves out {len(missing)} of {len(lines)} that this file holds: {shown}{more}",
+            file=source.path,
+            line=lines[missing[0]][0],
+            hint=f"Add them, or leave -i {choices} out: then all of the file are taken. "
+            "Rows that are not to be learnt from must not be in the file.",
+        )
+
+
+def _told(lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:3]))
+    more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+    return f"{'line' if len(lines) == 1 else 'lines'} {shown}{more}"
 
 
 def _problem(learns: Learns, row: FileRow) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import UnknownName, UserError
+from orchestrator.learning.examples import BARE, IDENTITY
 from orchestrator.promoted import FILE, Change, Promoted, read_promoted
 from orchestrator.records import utc_now
 from orchestrator.store.files import publish, replace_text
@@ -59,15 +60,21 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
 
 
 def promote(
-    roots: Sequence[Path], name: str, why: str, replaces: Callable[[str], bool] = lambda other: False
+    roots: Sequence[Path],
+    name: str,
+    why: str,
+    replaces: Callable[[str], bool] = lambda other: False,
+    insist: Callable[[], None] = lambda: None,
 ) -> Change:
     """From now on this specialist answers in the last of the roots, whose own it may be, or a shipped one.
 
     `replaces` says of each that answers there whether this one does its work; those answer no longer.
+    `insist` raises where it may not: nobody else changes who answers between that and the promotion.
     """
     insist_on_gate(roots, name)
     root, own, now = roots[-1], _line(name), utc_now()
     with _alone(root):
+        insist()
         others = {_line(other) for other in read_promoted(root).current() if replaces(other)} - {own}
         gone = Change(specialist=None, at=now, why=f"{name} answers the same work", replaced_by=name)
         change = Change(specialist=name, at=now, why=why)
@@ -100,6 +107,16 @@ def roll_back(roots: Sequence[Path], line: str) -> Change:
             own = Change(specialist=before[-1] if before else None, at=at, why=why, back=True)
         _write(root, {**back, line: own})
         return next(iter(back.values()), own)
+
+
+def answering(root: Path, line: str) -> str:
+    """The specialist of the line that answers. Raises UserError where none does."""
+    changes = _history(root, line)
+    if not changes or changes[-1].specialist is None:
+        raise UserError(
+            f"No specialist of {line!r} answers yet.", hint="Name a model: --model MODEL, or promote one."
+        )
+    return changes[-1].specialist
 
 
 def _stack(changes: Sequence[Change]) -> list[str]:
@@ -151,6 +168,7 @@ def file_of(roots: Sequence[Path], specialist: str, name: str) -> Path | None:
 def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
     """Hashes of what a specialist, or its twin, has learnt from, scrubbed and as written; none, for others.
 
+    Those of before `IDENTITY` 2 stand for texts without the signs in which names end, and are marked so too.
     Raises UserError where its lineage cannot be read.
     """
     file = file_of(roots, model.removesuffix("-f32"), "lineage.json")
@@ -159,11 +177,13 @@ def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
     try:
         lineage = json.loads(file.read_text("utf-8"))
         scrubbed = [text for found in lineage["texts"].values() for text in found]
+        old = lineage.get("identity", 1) < IDENTITY
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UserError(
             f"{file} is damaged: it does not tell what {model} has learnt from.", hint="Train it again."
         ) from None
-    return frozenset([*scrubbed, *lineage.get("written", ())])
+    bare = [BARE + text for text in scrubbed] if old else []
+    return frozenset([*scrubbed, *bare, *lineage.get("written", ())])
 
 
 def insist_on_gate(roots: Sequence[Path], name: str) -> None:

@@ -20,7 +20,7 @@ from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.encoder_training import train_encoder
-from orchestrator.learning.examples import Example
+from orchestrator.learning.examples import IDENTITY, Example
 from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
 from orchestrator.learning.pair_training import Choice, train_pairs
@@ -137,7 +137,7 @@ def _insist_on_two(examples: Sequence[Example]) -> None:
 
 def data_hash(examples: Sequence[Example]) -> str:
     """Of texts, answers and splits; in whatever order they come."""
-    return hash_of(sorted([e.key, e.split, json.dumps(e.answer, sort_keys=True)] for e in examples))
+    return hash_of(sorted([e.bare_key, e.split, json.dumps(e.answer, sort_keys=True)] for e in examples))
 
 
 def splits(examples: Sequence[Example]) -> Splits:
@@ -328,6 +328,7 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
         "recipe": recipe.model_dump(mode="json"),
         "base_key": store.key(recipe.base),
         "data_hash": data_hash(examples),
+        "identity": IDENTITY,
         "texts": {name: sorted(e.id for e in examples if e.split == name) for name in ("train", "dev")},
         "written": sorted(mark for e in examples if e.split != "test" for mark in e.written),
         "answered_by": dict(Counter(e.by for e in examples if e.split != "test")),

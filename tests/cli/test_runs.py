@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.records import Records
+from orchestrator.settings import load_settings
+from orchestrator.types import Task
 from tests.cli.conftest import Lilliput, write
 
 
@@ -14,6 +17,34 @@ from tests.cli.conftest import Lilliput, write
 def test_there_may_be_no_runs_yet(lilliput: Lilliput) -> None:
     assert lilliput("runs", "list").code == 0
     assert lilliput("runs", "list", "--json").json == []
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("which", [(), ("last",), ("--last", "5"), ("20261201",)])
+def test_where_nothing_was_run_there_is_nothing_to_replay(lilliput: Lilliput, which: tuple[str, ...]) -> None:
+    said = lilliput("runs", "replay", *which)
+    assert (said.code, said.out) == (2, "")
+    assert "No run is recorded yet" in said.err
+    assert "lilliput run --agent" in said.err
+
+
+@pytest.mark.usefixtures("desk")
+def test_which_runs_to_replay_must_be_said(lilliput: Lilliput) -> None:
+    lilliput("run", "one", "--agent", "double")
+    neither, both = lilliput("runs", "replay"), lilliput("runs", "replay", "last", "--last", "2")
+    assert (neither.code, "lilliput runs replay last" in neither.err) == (2, True)
+    assert (both.code, "not both" in both.err) == (2, True)
+    assert lilliput("runs", "replay", "--last", "2").code == 0
+
+
+@pytest.mark.usefixtures("desk")
+def test_runs_that_go_on_are_not_replayed(lilliput: Lilliput) -> None:
+    state = load_settings().settings.state_dir
+    records = Records(state / "runs.sqlite")
+    records.start(Task(agent="double", input={"text": "one"}))
+    records.close()
+    said = lilliput("runs", "replay", "--last", "2")
+    assert (said.code, "None of the newest 2 has ended" in said.err) == (2, True)
 
 
 @pytest.mark.usefixtures("desk")

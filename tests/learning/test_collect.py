@@ -288,6 +288,38 @@ def test_a_label_is_the_same_with_space_around_it(tmp_path: Path) -> None:
     assert rows_in(file) == [("one", "a"), ("two", None)]
 
 
+@pytest.mark.parametrize("other", ["hardware", "HARDWARE", "Hard\u00a0ware "])
+def test_labels_that_differ_by_case_or_spacing_alone_are_told(tmp_path: Path, other: str) -> None:
+    usual = "Hard ware" if "\u00a0" in other else "Hardware"
+    lines = [f"text {n},{label}" for n, label in enumerate([usual, "finance", other, *[usual] * 4])]
+    given = source(tmp_path, "\n".join(["message,team", *lines]))
+    with pytest.raises(ContentError, match="would be learnt as two labels") as refused:
+        collect_file("t", SPEC, LEARNS, given)
+    assert f"{usual!r} (lines 2, 5, 6 and 2 more) and {other.strip()!r} (line 4)" in refused.value.message
+    assert refused.value.line == 4
+    assert refused.value.hint == f"Write them alike in every row, such as {usual!r}."
+
+
+def test_kinds_of_parts_that_differ_by_case_alone_are_told(tmp_path: Path) -> None:
+    parts = [{"kind": kind, "start": 0, "end": 2} for kind in ("city", "City")]
+    line = json.dumps({"message": "to Ghent", "team": parts})
+    spans = Learns(kind="spans", answer="spans", choices="kinds", fixed=("kinds",))
+    with pytest.raises(ContentError, match=r"'city' \(line 1\) and 'City' \(line 1\)"):
+        collect_file("t", SPEC, spans, source(tmp_path, line, "spans.jsonl"))
+
+
+def test_fewer_labels_than_the_file_holds_are_told_when_it_is_collected(tmp_path: Path) -> None:
+    given = source(tmp_path, "message,team\none,a\ntwo,b\nthree,\nfour,c\nfive,c\n")
+    fewer, more = (
+        given.model_copy(update={"given": {"labels": labels}}) for labels in (["a"], ["a", "b", "c", "d"])
+    )
+    with pytest.raises(ContentError, match=r"leaves out 2 of 3.*'b' .*'c' \(lines 5, 6\)") as said:
+        collect_file("t", SPEC, LEARNS, fewer)
+    assert said.value.line == 3
+    assert "leave -i labels out" in str(said.value.hint)
+    assert collect_file("t", SPEC, LEARNS, more).fixed == {"labels": ["a", "b", "c", "d"]}
+
+
 @pytest.mark.parametrize("name", ["tickets-1", "a-2025", "7"])
 def test_a_line_is_not_called_like_a_specialist(name: str) -> None:
     with pytest.raises(UserError, match="specialist's name"):
@@ -326,3 +358,18 @@ def test_a_file_that_is_not_utf8_is_told_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="not UTF-8") as refused:
         list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
     assert refused.value.hint == "Convert it: iconv -f WINDOWS-1252 -t UTF-8 rows.csv"
+
+
+@pytest.mark.parametrize(
+    ("coding", "mark", "called"),
+    [("utf-16", b"", "UTF-16"), ("utf-16-le", b"", "UTF-16LE"), ("utf-16-be", b"\xfe\xff", "UTF-16")],
+)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_utf_16_is_called_so(tmp_path: Path, name: str, coding: str, mark: bytes, called: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(mark + "text,label\ncaf\u00e9 is closed,a\n".encode(coding))
+    with pytest.raises(ContentError, match=f"{called}, and UTF-8 is needed") as refused:
+        list(read_rows(FileSource(path=file, sha256="", text="text", label="label")))
+    hint = str(refused.value.hint)
+    assert "save it as CSV UTF-8" in hint
+    assert f"iconv -f {called} -t UTF-8 {name} > utf8-{name}" in hint

@@ -54,6 +54,13 @@ def test_one_that_marks_more_answers_too_but_is_not_replaced() -> None:
     assert list(filter(twins_of(cards, city), (*cards, "gone-1"))) == ["city-1"]
 
 
+def test_whose_place_is_taken_is_held_against_first() -> None:
+    both, city = card("both-1", kinds=("city", "date"), text="1"), card("city-1", kinds=("city",), text="1")
+    work = Work("label", {"text": "1"}, frozenset({"city"}))
+    assert incumbent_of(shelf(both, city), work, GENERATE, "large") == "city-1"
+    assert incumbent_of(shelf(both), work, GENERATE, "large") == "both-1"
+
+
 def test_an_incumbent_that_answered_nothing_is_no_evidence() -> None:
     failed = RunResult(run_id="r", status="failed", error="not installed")
     done = RunResult(run_id="r", status="completed", answer={"label": "a"})

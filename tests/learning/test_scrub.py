@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.agent import load_agent
+from orchestrator.errors import ContentError
 from orchestrator.learning.examples import Example, Split, own_key
 from orchestrator.learning.scrub import Raw, Scrubbed, refused_by, scrub
 from orchestrator.types import Json, Learns
@@ -187,6 +188,18 @@ def test_the_key_is_this_installation_s_own(tmp_path: Path) -> None:
     first = own_key(tmp_path / "one")
     assert own_key(tmp_path / "one") == first != own_key(tmp_path / "two")
     assert (tmp_path / "one" / "learning.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("held", [b"", b"0" * 63, b"\xff\xfe", b"g" * 64, b"0" * 128])
+def test_a_damaged_key_is_told_and_not_replaced(tmp_path: Path, held: bytes) -> None:
+    file = tmp_path / "learning.key"
+    file.write_bytes(held)
+    with pytest.raises(ContentError, match=r"learning.key: damaged: it holds no key of 32 bytes") as refused:
+        own_key(tmp_path)
+    assert "delete it" in str(refused.value.hint)
+    assert file.read_bytes() == held
+    file.write_text("0a" * 32 + "\n", "utf-8")
+    assert own_key(tmp_path) == b"\n" * 32
 
 
 async def test_rows_that_would_teach_what_the_agent_refuses_are_not_learnt_from() -> None:

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import UnknownName, UserError
+from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.learning import shelf
+from orchestrator.learning.examples import IDENTITY, Example
 from orchestrator.learning.shown import specialism_of
 from orchestrator.promoted import FILE, read_promoted
 from orchestrator.types import ModelCard
 from orchestrator.workspace import Workspace
+
+LINEAGE = {"identity": IDENTITY, "texts": {"train": ["0123abcd"]}}
 
 
 def specialist(root: Path, line: str = "tickets", *, passed: bool | None = True) -> str:
@@ -38,7 +41,7 @@ def specialist(root: Path, line: str = "tickets", *, passed: bool | None = True)
     stage = root / "stage"
     stage.mkdir(parents=True)
     (stage / "delta.safetensors").write_bytes(b"learnt")
-    place = shelf.put(root, stage, ModelCard.model_validate(card), [], {"texts": {"train": ["0123abcd"]}})
+    place = shelf.put(root, stage, ModelCard.model_validate(card), [], LINEAGE)
     if passed is not None:
         found = {"passed": passed, "reasons": [] if passed else ["not as good"]}
         (place / shelf.EVIDENCE).write_text(json.dumps(found), "utf-8")
@@ -185,6 +188,21 @@ def test_two_that_are_promoted_at_once_do_not_both_answer(tmp_path: Path) -> Non
     assert len(answering(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("held", [b"", b"{}", b"lines: []", b"lines: {tickets: [{specia", b"\xff", b"[1]"])
+def test_a_damaged_list_of_who_answers_is_told_and_not_taken_for_empty(tmp_path: Path, held: bytes) -> None:
+    name = specialist(tmp_path)
+    (tmp_path / FILE).write_bytes(held)
+    for use in (
+        lambda: Workspace((tmp_path,)),
+        lambda: shelf.promote((tmp_path,), name, "passed"),
+        lambda: shelf.roll_back((tmp_path,), "tickets"),
+        lambda: shelf.next_name((tmp_path,), "tickets"),
+    ):
+        with pytest.raises(ContentError, match=r"promoted.yaml(:1)?: damaged: .* Or delete it"):
+            use()
+    assert (tmp_path / FILE).read_bytes() == held
+
+
 @pytest.mark.parametrize("found", ["{", "{}", "[]", '{"passed": "no", "reasons": []}'])
 def test_damaged_evidence_promotes_nothing(tmp_path: Path, found: str) -> None:
     name = specialist(tmp_path)
@@ -193,12 +211,26 @@ def test_damaged_evidence_promotes_nothing(tmp_path: Path, found: str) -> None:
         shelf.promote((tmp_path,), name, "passed")
 
 
-@pytest.mark.parametrize("lineage", ["{", "{}", "[]", '{"texts": 1}'])
+@pytest.mark.parametrize("lineage", ["{", "{}", "[]", '{"texts": 1}', '{"texts": {}, "identity": "x"}'])
 def test_damaged_lineage_is_told(tmp_path: Path, lineage: str) -> None:
     name = specialist(tmp_path)
     (tmp_path / shelf.FOLDER / name / "lineage.json").write_text(lineage, "utf-8")
     with pytest.raises(UserError, match="is damaged"):
         shelf.texts_of((tmp_path,), name)
+
+
+@pytest.mark.parametrize(("identity", "leaked"), [(1, ["C", "C#", "C++"]), (IDENTITY, ["C++"])])
+def test_what_an_older_specialist_has_learnt_from_is_known_by_its_words(
+    tmp_path: Path, identity: int, leaked: list[str]
+) -> None:
+    """It may have been any of them; the others would be taken for it for ever."""
+    examples = {name: Example(text=name, answer="a", by="file", origin="f") for name in ("C", "C#", "C++")}
+    learnt = examples["C" if identity == 1 else "C++"].id  # what identity 1 made of each of them
+    name = specialist(tmp_path)
+    lineage = {"identity": identity, "texts": {"train": [learnt]}}
+    (tmp_path / shelf.FOLDER / name / "lineage.json").write_text(json.dumps(lineage), "utf-8")
+    known = shelf.texts_of((tmp_path,), name)
+    assert [text for text, example in examples.items() if example.is_among(known)] == leaked
 
 
 def test_a_twin_has_learnt_from_the_same(tmp_path: Path) -> None:

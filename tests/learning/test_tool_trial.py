@@ -150,6 +150,8 @@ def test_a_file_that_is_there_already_is_not_lost(root: Path) -> None:
         ("absent.py", None, "no Python file"),
         ("empty.py", "x = 1\n", "no function here is declared"),
         ("broken.py", "def (\n", "SyntaxError"),
+        ("exits.py", f"{TOOL}\nraise SystemExit(0)\n", r"exits.py:\d+: it ends the process when it is read"),
+        ("raises.py", f"{TOOL}\nraise ValueError('no key')\n", r"raises.py:\d+: ValueError: no key"),
         ("silent.py", TOOL.replace('"""Book a meeting room for so many people."""', "pass"), "no docstring"),
     ],
 )

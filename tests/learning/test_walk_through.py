@@ -85,7 +85,17 @@ def test_from_a_file_of_tickets_step_by_step(here: Path, lilliput: Lilliput) -> 
     gated = lilliput("learn", "gate", "desk-2", "--against", "desk-1", "--json")
     assert gated.code == 0, gated.err
     assert (gated.json["judged_by"], gated.json["incumbent"]) == ("file", "desk-1")
+    assert "It would not be promoted so" in gated.err
+    other = lilliput("learn", "promote", "desk-2")
+    assert (other.code, "qwen2.5-coder-1.5b is what answers now" in other.err) == (2, True)
+
+    assert lilliput("learn", "allow", "label").code == 0
+    assert lilliput("learn", "run", "tickets", "--agent", "label").code == 0
+    assert "tickets-1 is what answers now" in lilliput("learn", "promote", "desk-2").err
+    gated = lilliput("learn", "gate", "desk-2")
+    assert (gated.code, "Next: lilliput learn promote desk-2" in gated.err) == (0, True)
     assert lilliput("learn", "promote", "desk-2").code == 0
+    assert not own(lilliput)["answers"], "its place was taken"
 
 
 def test_shuffled_labels_do_not_pass(here: Path, lilliput: Lilliput) -> None:
