@@ -78,7 +78,7 @@ def test_single_several_and_nested_requests_are_told_apart(files: Files) -> None
 def test_generators_learn_from_all_development_rows_but_those_they_are_chosen_by(files: Files) -> None:
     rows = [row(f"dev-{n}", *["getDepth"] * (1 + (n > 1))) for n in range(4)]
     files["dev.jsonl"].write_text(lines(rows), "utf-8")
-    assert [case.id for case in code("seal-calls").training(files)] == ["dev-0", "dev-2", "dev-3"]
+    assert [case.id for case in code("seal-calls").training(files) or ()] == ["dev-0", "dev-2", "dev-3"]
     assert [case.id for case in code("seal-calls").read_cases(files, "dev-single")] == ["dev-1"]
 
 
