@@ -4,8 +4,8 @@
 
 A specialist tells a message either one of 150 intents or that none fits, and `result.json` counts what was
 sent away by mistake as wrong. Other people's tables ask two questions instead: how often is the likeliest of
-the 150 intents right (`in_scope_accuracy`), and how many of the messages that fit none are found where so
-many of the others may be lost (`recall_at`)? For the second the line is drawn on the test rows themselves,
+the 150 intents right (`in_scope_accuracy`), and how many of the messages that fit none are found (`recall`)
+where so many of the others may be lost? For the second the line is drawn on the test rows themselves,
 as in those tables: it says how well the two kinds are told apart, not what a line does that was drawn before.
 
 The exported int8 model, one message at a time; its scores are read, and nothing decides about them.
@@ -36,10 +36,11 @@ from orchestrator.workspace import builtin_root, find_workspace
 
 HERE = Path(__file__).parent
 MAY_BE_LOST = (0.01, 0.02, 0.03)
+Floats, Bools = NDArray[np.float32], NDArray[np.bool_]
 
 
 def figures(
-    probabilities: NDArray[np.float32], labels: Sequence[str | None], gold: Sequence[str | None]
+    probabilities: Floats, labels: Sequence[str | None], gold: Sequence[str | None]
 ) -> dict[str, Any]:
     """`probabilities`: (texts, labels), with None among `labels`; `gold`: None where no label fits."""
     none = list(labels).index(None)
@@ -49,18 +50,21 @@ def figures(
     right = np.array([names[place] == label for place, label in zip(named.argmax(axis=1), gold, strict=True)])
     # How much likelier the best intent is than none; a line at some value of it sends away what lies below.
     lead = np.log(named.max(axis=1) + 1e-12) - np.log(probabilities[:, none] + 1e-12)
-    recall = {share: float((lead[~fits] < np.quantile(lead[fits], share)).mean()) for share in MAY_BE_LOST}
+    lines = {f"{share:.0%} lost": float(np.quantile(lead[fits], share)) for share in MAY_BE_LOST}
     return {
         "n_in_scope": int(fits.sum()),
         "n_out_of_scope": int((~fits).sum()),
         "in_scope_accuracy": round(float(right[fits].mean()), 4),
-        "recall_at": {f"{share:.0%} lost": round(value, 4) for share, value in recall.items()},
-        "as_drawn_before": {
-            "lost": round(float((lead[fits] < 0).mean()), 4),
-            "recall": round(float((lead[~fits] < 0).mean()), 4),
-            "right_and_kept": round(float((right & (lead >= 0))[fits].mean()), 4),
-        },
+        **{name: _told_apart(lead, line, fits, right) for name, line in lines.items()},
+        "as_drawn_before": _told_apart(lead, 0.0, fits, right),
     }
+
+
+def _told_apart(lead: Floats, line: float, fits: Bools, right: Bools) -> dict[str, float]:
+    """`lost`: sent away though an intent fits; `recall`: sent away and rightly."""
+    kept = lead >= line
+    shares = {"lost": ~kept[fits], "recall": ~kept[~fits], "right_and_kept": (right & kept)[fits]}
+    return {name: round(float(found.mean()), 4) for name, found in shares.items()}
 
 
 async def main(names: Sequence[str]) -> None:

@@ -4,8 +4,8 @@
 #     models/specialists/rebuild.sh FOLDER [LINE ...]        # all lines, or clinc150, snips-slots, presidio …
 #
 # LILLIPUT_DATA_DIR names the folder of data sets; presidio's comes from the package registry. Each line makes
-# the specialists that are here, in the same order and under the next numbers: the same rows, recipe and seed make the
-# same one on the same machine.
+# the specialists that are here, in the same order, numbered from 1: the same rows, recipe and seed make the same one
+# on the same machine.
 set -eu
 folder=$1
 shift
@@ -29,7 +29,7 @@ for line in $lines; do
     clinc150)
         lilliput bench rows clinc150 --dev val -o clinc150.jsonl
         learnt clinc150 label CC-BY-3.0 -i "no_label=none of these"
-        recipes="head encoder-many" ;;
+        recipes="head encoder-many encoder-large" ;;
     snips-slots)
         lilliput bench rows snips --dev dev -o snips-slots.jsonl
         learnt snips-slots tag-spans CC0-1.0
@@ -37,7 +37,7 @@ for line in $lines; do
     snips-intents)
         lilliput bench rows snips-intents --dev dev -o snips-intents.jsonl
         learnt snips-intents label CC0-1.0
-        recipes="encoder-many head encoder-smooth" ;;
+        recipes="head encoder-smooth" ;;
     presidio)
         lilliput bench rows presidio --dev dev -o presidio.jsonl
         learnt presidio tag-spans MIT

@@ -59,6 +59,15 @@ def test_calls_are_told_from_wrong_ones(files: Files, category: str) -> None:
     assert judge("bfcl-calls", case, None, files) == 0.0
 
 
+def test_of_several_calls_none_is_right_where_one_is_asked_for(files: Files) -> None:
+    (case, *_) = code("bfcl-transfer").read_cases(files, "live_simple")
+    right, wrong = ({"name": "weather.at", "arguments": {"place": place}} for place in ("Gent", "Aalst"))
+    assert judge("bfcl-transfer", case, {"calls": [right]}, files) == 1.0
+    for calls in ([wrong], [right, wrong], [right, right], []):
+        assert judge("bfcl-transfer", case, {"calls": calls}, files) == 0.0
+    assert judge("bfcl-transfer", case, None, files) == 0.0
+
+
 def test_what_was_developed_on_is_not_measured(files: Files, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="live_simple"):
         code("bfcl-calls").read_cases(files, "simple_python")

@@ -39,6 +39,8 @@ def test_recall_is_read_where_so_many_may_be_lost() -> None:
     probabilities = np.stack([named, 1 - named, np.zeros_like(named)], axis=1).astype(np.float32)
     found = COUNTED.figures(probabilities, LABELS, ["pay"] * 4000 + [None] * 1000)
     # Of N(3, 1) 1 % lies below 0.674; of N(-3, 1) all but 0.012 % does. Both kinds are told apart.
-    assert found["recall_at"]["1% lost"] > 0.99
+    assert found["1% lost"]["recall"] > 0.99
+    assert found["1% lost"]["lost"] == pytest.approx(0.01, abs=1e-3)
+    assert found["1% lost"]["right_and_kept"] == pytest.approx(0.99, abs=1e-3)
     assert found["as_drawn_before"]["lost"] < 0.01
     assert found["in_scope_accuracy"] == 1.0
