@@ -33,12 +33,9 @@ _SHOWN = 8
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
     """`category` is `test` or `dev`; gold is the plan, as every arm writes it."""
-    catalogue = Catalogue(files)
-    for row in _split(files)[category]:
-        names = _names(row)
-        text = row["user_request"].strip()
-        inputs = {"text": text, "tools": catalogue.around(names, row["id"])}
-        yield Case(id=f"ultratool_{row['id']}", category=category, inputs=inputs, gold=chain(names))
+    if category not in ("test", "dev"):
+        raise KeyError(category)
+    return _cases(files, category)
 
 
 def score(files: Mapping[str, Path], case: Case, answer: Any) -> Scored:
@@ -49,8 +46,25 @@ def metrics(pairs: Sequence[tuple[Case, Any]]) -> dict[str, float]:
     return plan_metrics(pairs)
 
 
+def training(files: Mapping[str, Path]) -> Iterator[Case]:
+    return _cases(files, "learn")
+
+
+def lesson(case: Case) -> dict[str, Any]:
+    return {"text": case.inputs["text"], "label": case.gold, "inputs": {"tools": case.inputs["tools"]}}
+
+
 def materials(files: Mapping[str, Path], folder: Path) -> None:
     write_shots(folder, map(_shot, _split(files)["learn"]))
+
+
+def _cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
+    catalogue = Catalogue(files)
+    for row in _split(files)[category]:
+        names = _names(row)
+        text = row["user_request"].strip()
+        inputs = {"text": text, "tools": catalogue.around(names, row["id"])}
+        yield Case(id=f"ultratool_{row['id']}", category=category, inputs=inputs, gold=chain(names))
 
 
 class Catalogue:

@@ -36,6 +36,7 @@ def texts(rows: list[Any], split: str) -> set[str]:
         ("snips-intents", "snips", "dev", 13_064),
         ("sroie", "sroie", "dev", 251 * 3),
         ("seal-calls", "seal-tools", "dev-single", 572),
+        ("ultratool-plans", "ultratool-plans", "dev", 2_711),
     ],
 )
 def test_no_training_row_is_measured_or_chosen_by(name: str, data: str, dev: str, trained: int) -> None:
