@@ -111,6 +111,15 @@ def looks_complete(folder: Path, manifest: Manifest) -> bool:
     return all(_size(folder / file.path) == file.size_bytes for file in manifest.files)
 
 
+def changes_in(folder: Path, manifest: Manifest) -> tuple[int, ...]:
+    """When its manifest was written, and something added or taken away; () where a folder is gone."""
+    folders = {(folder / file.path).parent for file in manifest.files} | {folder}
+    try:
+        return tuple(each.stat().st_mtime_ns for each in (folder / MANIFEST, *sorted(folders)))
+    except OSError:
+        return ()
+
+
 def was_touched(folder: Path, manifest: Manifest) -> bool:
     """Whether a file is newer than the manifest, which is written last. A copied cache may look so too."""
     written_ns = (folder / MANIFEST).stat().st_mtime_ns

@@ -35,6 +35,7 @@ from orchestrator.store.manifest import (
     MANIFEST,
     Manifest,
     card_key,
+    changes_in,
     check_files,
     describe,
     looks_complete,
@@ -78,6 +79,7 @@ class ModelStore:
         self._machine = machine or Machine()
         self._converter = converter
         self._downloads = Downloads(self.cache_dir)
+        self._seen: dict[Path, tuple[tuple[int, ...], Manifest]] = {}
 
     # --- asking ---------------------------------------------------------------------------------------
 
@@ -208,10 +210,14 @@ class ModelStore:
         return bool(card.files) and self._installed(card) is None
 
     def _installed(self, card: ModelCard) -> Manifest | None:
+        """Read once, and again when something in its folder came or went: a route asks of every model."""
         folder = self._place(card)
+        if (known := self._seen.get(folder)) and known[0] == changes_in(folder, known[1]):
+            return known[1]
         manifest = read_manifest(folder)
         if manifest is None or manifest.key != card_key(card) or not looks_complete(folder, manifest):
             return None
+        self._seen[folder] = changes_in(folder, manifest), manifest
         return manifest
 
     def _require(self, card: ModelCard) -> Manifest:

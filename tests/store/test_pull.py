@@ -218,10 +218,37 @@ def test_removing_frees_the_model_and_its_downloads(world: World) -> None:
 def test_a_file_that_somebody_deleted_makes_the_model_absent_and_a_pull_mends_it(world: World) -> None:
     store = world.store(make_card(model_file("a.txt", WORDS, world.put("a.txt", WORDS))))
     store.pull("tiny")
+    assert store.state("tiny") == "installed"
     (store.folder("tiny") / "a.txt").unlink()
     assert store.state("tiny") == "absent"
     store.pull("tiny")
     store.verify("tiny")
+
+
+def test_a_model_that_comes_and_goes_elsewhere_is_seen_to(world: World) -> None:
+    file = model_file("deep/a.txt", WORDS, world.put("a.txt", WORDS))
+    here, elsewhere = world.store(make_card(file)), world.store(make_card(file))
+    assert here.state("tiny") == "absent"
+    elsewhere.pull("tiny")
+    assert [here.state("tiny"), here.state("tiny")] == ["installed", "installed"]
+    (here.folder("tiny") / "deep" / "a.txt").unlink()
+    assert here.state("tiny") == "absent"
+    elsewhere.pull("tiny")
+    assert here.state("tiny") == "installed"
+    (here.folder("tiny") / "manifest.json").write_text("{}", "utf-8")
+    assert here.state("tiny") == "absent"
+    elsewhere.remove("tiny")
+    assert here.state("tiny") == "absent"
+
+
+def test_an_installed_model_is_not_read_again_for_every_question(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = world.store(make_card(model_file("a.txt", WORDS, world.put("a.txt", WORDS))))
+    store.pull("tiny")
+    assert store.state("tiny") == "installed"
+    monkeypatch.setattr("orchestrator.store.store.read_manifest", lambda folder: pytest.fail("read again"))
+    assert store.state("tiny") == "installed"
 
 
 def test_verify_tells_what_changed_what_is_missing_and_what_was_added(world: World) -> None:
