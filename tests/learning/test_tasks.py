@@ -141,6 +141,6 @@ def test_recipes_are_for_the_work_that_they_name() -> None:
     }
     assert names["choice"] == ["encoder-pairs"]
     assert "encoder-pairs" not in names["label"]
-    assert names["json"] == ["generator", "generator-calls"]
+    assert names["json"] == ["generator", "generator-calls", "generator-deep", "generator-pass"]
     with pytest.raises(UserError, match="is for choice, not for label"):
         read_recipe(roots, "encoder-pairs").insist_on("label")
