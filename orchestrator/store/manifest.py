@@ -20,6 +20,7 @@ from orchestrator.store.files import regular_files, sha256_of
 from orchestrator.types import Conversion, ModelCard, Record
 
 MANIFEST = "manifest.json"
+Marks = tuple[tuple[int, int], ...]
 
 # Raise a number when a change in the code makes that recipe write different bytes.
 RECIPE_VERSIONS = {"none": 1, "gguf-to-genai": 3, "hf-to-genai": 1, "encoder-to-onnx": 2}
@@ -111,13 +112,13 @@ def looks_complete(folder: Path, manifest: Manifest) -> bool:
     return all(_size(folder / file.path) == file.size_bytes for file in manifest.files)
 
 
-def changes_in(folder: Path, manifest: Manifest) -> tuple[int, ...]:
-    """When its manifest was written, and something added or taken away; () where a folder is gone."""
-    folders = {(folder / file.path).parent for file in manifest.files} | {folder}
+def marks_of(folder: Path, manifest: Manifest) -> Marks:
+    """Size and time of the manifest and of each file; () where one is gone."""
     try:
-        return tuple(each.stat().st_mtime_ns for each in (folder / MANIFEST, *sorted(folders)))
+        found = [(folder / name).lstat() for name in (MANIFEST, *(file.path for file in manifest.files))]
     except OSError:
         return ()
+    return tuple((each.st_size, each.st_mtime_ns) for each in found)
 
 
 def was_touched(folder: Path, manifest: Manifest) -> bool:

@@ -82,7 +82,8 @@ def _disk_needed(card: ModelCard, missing: int) -> int | None:
     joining = max((file.size_bytes for file in card.files if len(file.parts) > 1), default=0)
     converting = card.conversion.disk_bytes
     if card.conversion.recipe == "none":
-        converting = card.download_bytes
+        # What is unpacked lies there twice; about as large as its archive, as weights hardly shrink.
+        converting = card.download_bytes + sum(file.size_bytes for file in card.files if file.unpack)
     return None if converting is None else missing + max(joining, converting)
 
 

@@ -34,11 +34,12 @@ from orchestrator.store.locks import locked
 from orchestrator.store.manifest import (
     MANIFEST,
     Manifest,
+    Marks,
     card_key,
-    changes_in,
     check_files,
     describe,
     looks_complete,
+    marks_of,
     read_manifest,
     sources_of,
     was_touched,
@@ -79,7 +80,7 @@ class ModelStore:
         self._machine = machine or Machine()
         self._converter = converter
         self._downloads = Downloads(self.cache_dir)
-        self._seen: dict[Path, tuple[tuple[int, ...], Manifest]] = {}
+        self._seen: dict[Path, tuple[Marks, Manifest]] = {}
 
     # --- asking ---------------------------------------------------------------------------------------
 
@@ -210,14 +211,18 @@ class ModelStore:
         return bool(card.files) and self._installed(card) is None
 
     def _installed(self, card: ModelCard) -> Manifest | None:
-        """Read once, and again when something in its folder came or went: a route asks of every model."""
+        """Read once, and again when one of its files has changed: a route asks of every model."""
         folder = self._place(card)
-        if (known := self._seen.get(folder)) and known[0] == changes_in(folder, known[1]):
+        if (known := self._seen.pop(folder, None)) and known[0] == marks_of(folder, known[1]):
+            self._seen[folder] = known
             return known[1]
         manifest = read_manifest(folder)
-        if manifest is None or manifest.key != card_key(card) or not looks_complete(folder, manifest):
+        if manifest is None or manifest.key != card_key(card):
             return None
-        self._seen[folder] = changes_in(folder, manifest), manifest
+        marks = marks_of(folder, manifest)  # before the check: what changes after it is seen the next time
+        if not marks or not looks_complete(folder, manifest):
+            return None
+        self._seen[folder] = marks, manifest
         return manifest
 
     def _require(self, card: ModelCard) -> Manifest:

@@ -1,14 +1,16 @@
 """Take a model's files out of an archive that was fetched whole: some are published as a zip file in parts.
 
 The archive's sha256 is on the card and was checked before; so what is in it is what the card's author saw.
-Still no member may come out larger than an archive of weights can honestly hold, lest a few bytes fill the
+Still no more may come out than an archive of weights can honestly hold, lest a few bytes fill the
 disk.
 """
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from orchestrator.store.staging import Stage
 from orchestrator.types import ModelCard, ModelFile
 
 _MOST_TIMES = 20  # as large as the archive; weights hardly shrink, so an honest one stays far below
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError),  # another compression, or a password
+)
 
 
 def unpacked(card: ModelCard, fetched: Mapping[str, Path], stage: Stage) -> dict[str, Path]:
@@ -27,38 +33,49 @@ def unpacked(card: ModelCard, fetched: Mapping[str, Path], stage: Stage) -> dict
     found: dict[str, Path] = {}
     for file in card.files:
         path = fetched[file.name]
-        found |= _members(card, file, path, stage.make("unpacked")) if file.unpack else {file.name: path}
+        if file.unpack:
+            found |= _members(card, file, path, stage.make(f"unpacked-{file.sha256[:16]}"))
+        else:
+            found[file.name] = path
     return found
 
 
 def _members(card: ModelCard, file: ModelFile, path: Path, folder: Path) -> dict[str, Path]:
     try:
         with zipfile.ZipFile(path) as archive:
+            wanted = {name: _member(archive, card, file, member) for name, member in file.unpack.items()}
+            _refuse_bomb(card, file, sum(info.file_size for info in wanted.values()))
             return {
-                name: _take(archive, card, file, member, folder / str(place))
-                for place, (name, member) in enumerate(file.unpack.items())
+                name: _take(archive, info, folder / str(place))
+                for place, (name, info) in enumerate(wanted.items())
             }
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise IntegrityError(
             f"{file.name!r} of {card.name!r} cannot be unpacked: {error}.",
             hint="It must be a plain zip archive, without a password. Correct the card.",
         ) from error
 
 
-def _take(archive: zipfile.ZipFile, card: ModelCard, file: ModelFile, member: str, target: Path) -> Path:
-    try:
-        info = archive.getinfo(member)
-    except KeyError:
-        inside = ", ".join(sorted(archive.namelist())[:8])
+def _member(archive: zipfile.ZipFile, card: ModelCard, file: ModelFile, member: str) -> zipfile.ZipInfo:
+    found = archive.NameToInfo.get(member)
+    if found is None or found.is_dir():
+        inside = ", ".join(sorted(info.filename for info in archive.infolist() if not info.is_dir())[:8])
         raise StoreError(
-            f"{file.name!r} of {card.name!r} has no member {member!r}.",
+            f"{file.name!r} of {card.name!r} has no member {member!r} that is a file.",
             hint=f"It holds: {inside}. Correct `unpack` on the card.",
-        ) from None
-    if info.file_size > _MOST_TIMES * file.size_bytes:
-        raise IntegrityError(
-            f"{member!r} in {file.name!r} of {card.name!r} would have {info.file_size:,} bytes, "
-            f"more than {_MOST_TIMES} times its archive."
         )
+    return found
+
+
+def _refuse_bomb(card: ModelCard, file: ModelFile, size_bytes: int) -> None:
+    if size_bytes > _MOST_TIMES * file.size_bytes:
+        raise IntegrityError(
+            f"What {file.name!r} of {card.name!r} is unpacked to would have {size_bytes:,} bytes, "
+            f"more than {_MOST_TIMES} times the archive."
+        )
+
+
+def _take(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> Path:
     with archive.open(info) as source, target.open("wb") as made:
         shutil.copyfileobj(source, made, 1 << 20)
     return target

@@ -129,6 +129,11 @@ class ModelCard(Record):
             raise ValueError("a remote model needs `remote:` with base_url and model")
         if self.runtime in ("encoder", "genai", "torch", "fasttext") and not self.files:
             raise ValueError(f"a {self.runtime} model needs `files:` with at least one source")
+        names = [name for file in self.files for name in {file.name, *file.brings}]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two of the `files:` are called {twice[0]!r}")
+        if above := sorted({name for name in names if any(each.startswith(f"{name}/") for each in names)}):
+            raise ValueError(f"{above[0]!r} is both one of the `files:` and a folder of them")
         return self
 
     @property

@@ -16,6 +16,7 @@ from orchestrator.errors import (
     UserError,
 )
 from orchestrator.store import Machine
+from orchestrator.store.manifest import Manifest, read_manifest
 from orchestrator.types import Conversion, Specialism
 from tests.store.helpers import FAKE, PLENTY, Heard, World, make_card, make_wheel, model_file
 
@@ -237,8 +238,34 @@ def test_a_model_that_comes_and_goes_elsewhere_is_seen_to(world: World) -> None:
     assert here.state("tiny") == "installed"
     (here.folder("tiny") / "manifest.json").write_text("{}", "utf-8")
     assert here.state("tiny") == "absent"
+    elsewhere.pull("tiny")
+    assert here.state("tiny") == "installed"
+    (here.folder("tiny") / "deep" / "a.txt").write_bytes(b"")
+    assert here.state("tiny") == "absent"
+    elsewhere.pull("tiny")
+    assert here.state("tiny") == "installed"
     elsewhere.remove("tiny")
     assert here.state("tiny") == "absent"
+
+
+def test_a_model_that_goes_while_it_is_looked_at_is_not_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = make_card(model_file("a.txt", WORDS, world.put("a.txt", WORDS)))
+    here, elsewhere = world.store(card), world.store(card)
+    elsewhere.pull("tiny")
+
+    def read_and_gone(folder: Path) -> Manifest | None:
+        found = read_manifest(folder)
+        elsewhere.remove("tiny")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.store.store.read_manifest", read_and_gone)
+        assert here.state("tiny") == "absent"
+    assert here.state("tiny") == "absent"
+    here.pull("tiny")
+    assert here.state("tiny") == "installed"
 
 
 def test_an_installed_model_is_not_read_again_for_every_question(

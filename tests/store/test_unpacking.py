@@ -59,6 +59,24 @@ def test_other_members_of_the_same_archive_are_another_model(world: World) -> No
     assert len(keys) == 2
 
 
+def test_several_archives_are_kept_apart(world: World) -> None:
+    contents = {name: zipped({"inside": name.encode()}) for name in ("one", "two")}
+    files = [
+        model_file(f"{name}.zip", data, world.put(f"{name}.zip", data), unpack={f"{name}.txt": "inside"})
+        for name, data in contents.items()
+    ]
+    store = world.store(make_card(*files))
+    store.pull("tiny")
+    assert [(store.folder("tiny") / f"{name}.txt").read_bytes() for name in contents] == [b"one", b"two"]
+
+
+def test_a_folder_is_no_file(world: World) -> None:
+    content = zipped({"model/": b"", "model/weights.txt": b"x"})
+    store = world.store(make_card(in_two_wheels(world, content, {"weights.txt": "model/"})))
+    with pytest.raises(StoreError, match="no member 'model/' that is a file"):
+        store.pull("tiny")
+
+
 def test_a_member_that_is_not_there_is_told_with_those_that_are(world: World) -> None:
     store = world.store(make_card(in_two_wheels(world, zipped(), {"weights.txt": "weights.txt"})))
     with pytest.raises(StoreError, match=r"no member 'weights\.txt'") as caught:
@@ -67,8 +85,16 @@ def test_a_member_that_is_not_there_is_told_with_those_that_are(world: World) ->
     assert store.state("tiny") == "absent"
 
 
-def test_what_is_no_archive_is_refused(world: World) -> None:
-    store = world.store(make_card(in_two_wheels(world, b"no archive at all")))
+def damaged() -> bytes:
+    """An archive whose table is right and whose compressed bytes are not."""
+    content = zipped({"model/weights.txt": bytes(range(256)) * 40, "model/config.json": b"{}"})
+    at = content.index(b"model/weights.txt") + len("model/weights.txt") + 8
+    return content[:at] + b"\xff" * 32 + content[at + 32 :]
+
+
+@pytest.mark.parametrize("content", [b"no archive at all", damaged()], ids=["none", "damaged"])
+def test_what_is_no_archive_is_refused(world: World, content: bytes) -> None:
+    store = world.store(make_card(in_two_wheels(world, content)))
     with pytest.raises(IntegrityError, match="cannot be unpacked"):
         store.pull("tiny")
 
@@ -87,6 +113,15 @@ def test_code_in_an_archive_is_refused_before_anything_is_fetched(world: World) 
     with pytest.raises(IntegrityError, match=r"weights\.pkl"):
         store.pull("tiny", heard)
     assert heard.stages() == []
+
+
+def test_two_files_of_one_name_are_told() -> None:
+    archive = model_file("all.zip", b"x", "file:all.zip", unpack={"weights.txt": "a"})
+    for other in ("weights.txt", "all.zip"):
+        with pytest.raises(ValidationError, match=f"two of the `files:` are called '{other}'"):
+            make_card(archive, model_file(other, b"x", "file:other"))
+    with pytest.raises(ValidationError, match=r"'weights\.txt' is both one"):
+        make_card(archive, model_file("weights.txt/a", b"x", "file:other"))
 
 
 @pytest.mark.parametrize("name", ["../weights.txt", "/weights.txt", "a\\b"])
