@@ -6,11 +6,11 @@ is right when its tool is, and its value equals the gold one as text. Two things
 gold call is matched once, and 3 equals 3.0. A case's grade is the F1 of its tools and parameters together,
 because a request needs three calls on average and one word too many in one of them is no failure of all.
 
-Categories: `single`, `several` and `any`, both as they come, are measured (test split); `dev-single`,
-`dev-several` and `dev-any` are for working on prompts (odd rows of the development split). Generators learn
-from the even rows and from the odd ones of several calls, and are chosen by the odd ones of one call; so what
-has learnt is not to be tried on `dev-several`. Requests where a call takes another's result (4 %) are left
-out: they have a notation of their own.
+Categories: `single`, `several` and `any`, both as they come, are measured (test split); `dev-single` and
+`dev-several` are for working on prompts (odd rows of the development split). Generators learn from the even
+rows and from the odd ones of several calls, and are chosen by the odd ones of one call; so what has learnt is
+not to be tried on `dev-several`. Requests where a call takes another's result (4 %) are left out: they have a
+notation of their own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Counts = Counter[str]
 
 def read_cases(files: Mapping[str, Path], category: str) -> Iterator[Case]:
     dev, size = category.startswith("dev-"), category.removeprefix("dev-")
-    if size not in ("single", "several", "any"):
+    if size not in ("single", "several", "any") or category == "dev-any":
         raise KeyError(category)
     rows = _rows(files["dev.jsonl"])[1::2] if dev else _rows(files["test_in_domain.jsonl"])
     for case in _cases(files, rows, category):

@@ -5,7 +5,7 @@
 #
 # LILLIPUT_DATA_DIR names the folder of data sets; presidio's comes from the package registry. Each line makes
 # the specialists that are here, in the same order, numbered from 1: the same rows, recipe and seed make the same one
-# on the same machine.
+# on the same machine. But for seal-calls-1: there are more rows now than it has learnt from.
 set -eu
 folder=$1
 shift

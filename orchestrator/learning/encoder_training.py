@@ -18,6 +18,7 @@ from orchestrator.learning.loop import Item, Judged, Loop, Report, with_low_rank
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import Row, Task, settled
 from orchestrator.store.blocks import Floats
+from orchestrator.store.encoder_families import FAMILIES
 
 # The matrices that learn, by the kind of encoder (`store/encoder_families.py`).
 _MATRICES = {"bert": ["query", "key", "value", "dense"], "mpnet": ["q", "k", "v", "o", "dense"]}
@@ -148,9 +149,13 @@ def low_rank_encoder(recipe: Recipe, base: Path) -> Any:
 
 def read(encoder: Any, inputs: Mapping[str, Any]) -> Any:
     """The last hidden states, (texts, tokens, hidden), in float32. MPNet knows no token types."""
-    known = "type_vocab_size" in encoder.config.to_dict()
-    wanted = {name: value for name, value in inputs.items() if known or name != "token_type_ids"}
-    return encoder(**wanted).last_hidden_state.float()
+    import torch
+
+    family, ids = FAMILIES[encoder.config.model_type], inputs["input_ids"]
+    wanted = {name: value for name, value in inputs.items() if family.token_types or name != "token_type_ids"}
+    # Said as the converted graph has them: left to itself MPNet passes over a "<pad>" that a text holds.
+    places = torch.arange(ids.shape[1], device=ids.device) + family.first_position
+    return encoder(**wanted, position_ids=places.expand_as(ids)).last_hidden_state.float()
 
 
 def pooled(hidden: Any, mask: Any) -> Any:

@@ -110,9 +110,13 @@ def text_id(text: str) -> str:
     return _hash(_plain(text))
 
 
-def written_id(text: str, key: bytes) -> str:
-    """As `text_id`, for texts with personal data: without the key nobody can try them out (RFC 2104)."""
-    return hmac.new(key, _plain(text), hashlib.sha256).hexdigest()[:16]
+def written_ids(text: str, key: bytes) -> tuple[str, ...]:
+    """As `text_id`, for texts with personal data: without the key nobody can try them out (RFC 2104).
+
+    A text with such names has another one by its words alone, as those of before `IDENTITY` 2 were made.
+    """
+    plain, bare = (hmac.new(key, form(text), hashlib.sha256).hexdigest()[:16] for form in (_plain, _bare))
+    return (plain,) if plain == bare else (plain, BARE + bare)
 
 
 def own_key(state_dir: Path) -> bytes:

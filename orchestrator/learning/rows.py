@@ -75,7 +75,7 @@ def _insist_on_one_spelling(source: FileSource, lines: Mapping[str, Sequence[int
     """Raises ContentError for two labels that differ by case or spacing alone."""
     known: dict[str, str] = {}
     for label in lines:
-        other = known.setdefault(" ".join(str(label).split()).casefold(), label)
+        other = known.setdefault(" ".join(str(label).split()).lower(), label)
         if other != label:
             rare, usual = sorted((label, other), key=lambda each: len(lines[each]))
             said = " and ".join(f"{each!r} ({_told(lines[each])})" for each in (usual, rare))
@@ -92,6 +92,15 @@ def _insist_on_given(learns: Learns, source: FileSource, lines: Mapping[str, Seq
     choices = learns.choices or ""
     given = source.given.get(choices)
     missing = [label for label in lines if label not in given] if isinstance(given, list) else []
+    others = {name: value for name, value in source.given.items() if name in learns.fixed and name != choices}
+    for name, value in others.items():
+        if value in missing:
+            raise ContentError(
+                f"{value!r} is {name}, and no label that a row can have ({_told(lines[value])})",
+                file=source.path,
+                line=lines[value][0],
+                hint="Leave the label of such a row empty.",
+            )
     if missing:
         shown = "; ".join(f"{label!r} ({_told(lines[label])})" for label in missing[:10])
         more = f"; and {len(missing) - 10} more" if len(missing) > 10 else ""

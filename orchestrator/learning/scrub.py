@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import Any, NamedTuple
 
 from orchestrator.agent import Agent
-from orchestrator.learning.examples import Example, Split, problem_with_choice, written_id
+from orchestrator.learning.examples import Example, Split, problem_with_choice, written_ids
 from orchestrator.learning.names import Words, find_names
 from orchestrator.types import Answer, Json, Learns, Record
 
@@ -80,7 +80,7 @@ async def scrub(
             await _insist_on_clean(learns, answer, redact)
             _insist_on_choice(learns, answer, inputs)
             text = replaced_in(raw.text, replacements)
-            written = (written_id(raw.text, key),) if key else ()
+            written = written_ids(raw.text, key) if key else ()
             made = {"text": text, "answer": answer, "inputs": inputs, "written": written}
             example = Example(**{**raw._asdict(), **made})
             if refuses and refuses(example):

@@ -46,6 +46,7 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
             "description": f"{card.name} in float32, to hold int8 against.",
             "role": "twin",
             "precision": "float32",
+            "memory_bytes": _in_float32(card),
             "conversion": card.conversion.model_copy(update={"precision": "float32"}),
         }
     )
@@ -57,6 +58,13 @@ def put(root: Path, stage: Path, card: ModelCard, curve: Any, lineage: Mapping[s
     place = root / FOLDER / card.name
     publish(stage, place)
     return place
+
+
+def _in_float32(card: ModelCard) -> int | None:
+    """An encoder's weights alone take four bytes each; a generator's stay as they were published."""
+    if card.memory_bytes is None or card.parameters is None or card.runtime != "encoder":
+        return card.memory_bytes
+    return max(card.memory_bytes, 4 * card.parameters)
 
 
 def promote(
@@ -176,14 +184,14 @@ def texts_of(roots: Sequence[Path], model: str) -> frozenset[str]:
         return frozenset()
     try:
         lineage = json.loads(file.read_text("utf-8"))
-        scrubbed = [text for found in lineage["texts"].values() for text in found]
+        learnt = [text for found in lineage["texts"].values() for text in found]
+        learnt += lineage.get("written", ())
         old = lineage.get("identity", 1) < IDENTITY
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UserError(
             f"{file} is damaged: it does not tell what {model} has learnt from.", hint="Train it again."
         ) from None
-    bare = [BARE + text for text in scrubbed] if old else []
-    return frozenset([*scrubbed, *bare, *lineage.get("written", ())])
+    return frozenset([*learnt, *(BARE + text for text in learnt if old)])
 
 
 def insist_on_gate(roots: Sequence[Path], name: str) -> None:

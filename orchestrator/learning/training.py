@@ -20,7 +20,7 @@ from orchestrator.errors import UserError
 from orchestrator.learning import shelf
 from orchestrator.learning.curve import Epoch, Trained
 from orchestrator.learning.encoder_training import train_encoder
-from orchestrator.learning.examples import IDENTITY, Example
+from orchestrator.learning.examples import BARE, IDENTITY, Example
 from orchestrator.learning.generator_training import train_generator
 from orchestrator.learning.head_training import train_head
 from orchestrator.learning.pair_training import Choice, train_pairs
@@ -330,7 +330,9 @@ def _lineage(recipe: Recipe, examples: Sequence[Example], store: ModelStore) -> 
         "data_hash": data_hash(examples),
         "identity": IDENTITY,
         "texts": {name: sorted(e.id for e in examples if e.split == name) for name in ("train", "dev")},
-        "written": sorted(mark for e in examples if e.split != "test" for mark in e.written),
+        "written": sorted(
+            mark for e in examples if e.split != "test" for mark in e.written if not mark.startswith(BARE)
+        ),
         "answered_by": dict(Counter(e.by for e in examples if e.split != "test")),
     }
 

@@ -320,6 +320,15 @@ def test_fewer_labels_than_the_file_holds_are_told_when_it_is_collected(tmp_path
     assert collect_file("t", SPEC, LEARNS, more).fixed == {"labels": ["a", "b", "c", "d"]}
 
 
+def test_what_stands_for_no_label_is_none_that_a_row_can_have(tmp_path: Path) -> None:
+    learns = LEARNS.model_copy(update={"fixed": ("labels", "no_label")})
+    given = source(tmp_path, "message,team\none,a\ntwo,none of these\n")
+    said = {"labels": ["a", "b"], "no_label": "none of these"}
+    with pytest.raises(ContentError, match=r"'none of these' is no_label.*line 3") as refused:
+        collect_file("t", SPEC, learns, given.model_copy(update={"given": said}))
+    assert refused.value.hint == "Leave the label of such a row empty."
+
+
 @pytest.mark.parametrize("name", ["tickets-1", "a-2025", "7"])
 def test_a_line_is_not_called_like_a_specialist(name: str) -> None:
     with pytest.raises(UserError, match="specialist's name"):

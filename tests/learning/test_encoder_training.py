@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from orchestrator.learning.averaging import Average
 from orchestrator.learning.curve import Epoch, Trained
-from orchestrator.learning.encoder_training import Trainer, train_encoder
+from orchestrator.learning.encoder_training import Trainer, low_rank_encoder, read, train_encoder
 from orchestrator.learning.examples import Example
 from orchestrator.learning.recipes import Recipe
 from orchestrator.learning.tasks import LabelTask, Row, SpanTask, Task
@@ -56,6 +56,23 @@ def spans() -> list[Example]:
         part = {"kind": "colour", "start": at, "end": at + len(example.answer), "text": example.answer}
         made.append(Example(text=example.text, answer=[part], by="file", origin=f"f:{number}"))
     return made
+
+
+def test_an_mpnet_reads_a_word_for_padding_as_the_converted_graph_does(tmp_path: Path) -> None:
+    """By itself it would pass over token 1, and give what follows another place."""
+    base = tiny_base(tmp_path / "base", WORDS, "mpnet")
+    encoder = low_rank_encoder(RECIPE, base).eval()
+    ids = torch.tensor([[3, 1, 4, 5]])
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "token_type_ids": torch.zeros_like(ids),
+    }
+    places = torch.tensor([[2, 3, 4, 5]])
+    with torch.no_grad():
+        expected = encoder(input_ids=ids, position_ids=places).last_hidden_state
+        assert torch.equal(read(encoder, inputs), expected)
+        assert not torch.allclose(read(encoder, inputs), encoder(input_ids=ids).last_hidden_state)
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])

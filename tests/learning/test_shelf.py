@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.errors import ContentError, UnknownName, UserError
 from orchestrator.learning import shelf
-from orchestrator.learning.examples import IDENTITY, Example
+from orchestrator.learning.examples import IDENTITY, Example, written_ids
 from orchestrator.learning.shown import specialism_of
 from orchestrator.promoted import FILE, read_promoted
 from orchestrator.types import ModelCard
@@ -231,6 +231,30 @@ def test_what_an_older_specialist_has_learnt_from_is_known_by_its_words(
     (tmp_path / shelf.FOLDER / name / "lineage.json").write_text(json.dumps(lineage), "utf-8")
     known = shelf.texts_of((tmp_path,), name)
     assert [text for text, example in examples.items() if example.is_among(known)] == leaked
+
+
+def test_what_an_older_specialist_has_learnt_from_is_known_as_it_was_written_too(tmp_path: Path) -> None:
+    key = b"1" * 32
+    made = {"answer": "a", "by": "file", "origin": "f"}
+    old = written_ids("[NAME_1] writes C", key)[0]  # what identity 1 made of "… C++" as well
+    now = Example(text="[NAME_2] writes C++", written=written_ids("[NAME_1] writes C++", key), **made)
+    name = specialist(tmp_path)
+    for identity, leaked in ((1, True), (IDENTITY, False)):
+        lineage = {"identity": identity, "texts": {"train": []}, "written": [old]}
+        (tmp_path / shelf.FOLDER / name / "lineage.json").write_text(json.dumps(lineage), "utf-8")
+        assert now.is_among(shelf.texts_of((tmp_path,), name)) is leaked
+
+
+def test_a_twin_of_an_encoder_needs_memory_for_its_floats() -> None:
+    card = ModelCard.model_validate(
+        {
+            **{"name": "x", "description": "x", "licence": "x", "origin": "x", "capabilities": ["embed"]},
+            **{"runtime": "scripted", "memory_bytes": 75, "parameters": 23},
+        }
+    )
+    assert shelf._in_float32(card) == 75
+    assert shelf._in_float32(card.model_copy(update={"runtime": "encoder"})) == 92
+    assert shelf._in_float32(card.model_copy(update={"runtime": "encoder", "memory_bytes": None})) is None
 
 
 def test_a_twin_has_learnt_from_the_same(tmp_path: Path) -> None:
