@@ -23,6 +23,7 @@ import numpy as np
 
 from orchestrator.learning.averaging import Average
 from orchestrator.learning.curve import Epoch, Trained
+from orchestrator.learning.memory import give_back_freed_memory
 from orchestrator.learning.recipes import Recipe
 from orchestrator.runtimes.torch_runtime import import_torch
 
@@ -45,6 +46,7 @@ class Loop(ABC, Generic[Item]):
         torch, _ = import_torch()
         from accelerate import Accelerator
 
+        give_back_freed_memory()
         self.recipe, self._train = recipe, train
         self._checkpoint = work / _CHECKPOINT
         self._curve: list[Epoch] = []
