@@ -3,7 +3,7 @@
 Each batch of a training has another length, and so has each of its tensors. glibc serves blocks that were
 large once from a heap that it then keeps, in pieces that fit the next ones badly: training the 0.5B grew from
 12 to 24 GB within an hour, and was killed. Where each large block is mapped by itself, the same training
-stays at 7 GB. See mallopt(3): setting the threshold also stops glibc from raising it as it goes.
+stayed below 11 GB. See mallopt(3): setting the threshold also stops glibc from raising it as it goes.
 """
 
 from __future__ import annotations
